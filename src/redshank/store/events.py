@@ -1,0 +1,42 @@
+"""Queries about events. `save` and `end_all` inside `Store.write`, the others also inside `Store.read`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import Connection, select, update
+
+from redshank.model import SITE, Event
+from redshank.store.rows import event_in, event_out, upsert
+from redshank.store.schema import events
+
+
+def save(conn: Connection, event: Event, site: str = SITE) -> None:
+    """Insert, or update as it grows."""
+    upsert(conn, events, event_out(event, site))
+
+
+def get(conn: Connection, id: str, site: str = SITE) -> Event | None:
+    row = conn.execute(select(events).where(events.c.site == site, events.c.id == id)).mappings().first()
+    return None if row is None else event_in(row)
+
+
+def unfinished(conn: Connection, camera: str | None = None, site: str = SITE) -> list[Event]:
+    """Those without an end, oldest first."""
+    query = select(events).where(events.c.site == site, events.c.end.is_(None)).order_by(events.c.start)
+    if camera is not None:
+        query = query.where(events.c.camera == camera)
+    return [event_in(row) for row in conn.execute(query).mappings()]
+
+
+def latest(conn: Connection, cameras: Collection[str] | None = None, limit: int = 100, site: str = SITE) -> list[Event]:
+    """Newest first, of these cameras (None = all)."""
+    query = select(events).where(events.c.site == site).order_by(events.c.start.desc(), events.c.id.desc()).limit(limit)
+    if cameras is not None:
+        query = query.where(events.c.camera.in_(cameras))
+    return [event_in(row) for row in conn.execute(query).mappings()]
+
+
+def end_all(conn: Connection, ids: Collection[str], time: int, site: str = SITE) -> None:
+    """End these at once: their camera is no longer configured."""
+    conn.execute(update(events).where(events.c.site == site, events.c.id.in_(ids)).values(end=time))

@@ -1,0 +1,1 @@
+"""Alembic scripts, one numbered file per change of the schema."""
