@@ -76,3 +76,8 @@ def from_rfc3339(text: str) -> int:
         raise ValueError(f"not an RFC 3339 UTC time: {text!r}")
     whole = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
     return (whole - _EPOCH) // timedelta(microseconds=1) + int((match[2] or "").ljust(6, "0"))
+
+
+def cpu_ns() -> int:
+    """CPU time of the calling thread, for the per-stage statistics."""
+    return _time.thread_time_ns()

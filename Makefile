@@ -1,0 +1,55 @@
+# One-word targets. Everything lives in .venv; nothing outside this folder is touched but pip's own cache.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+RUN    := $(VENV)/.ready-run
+DEV    := $(VENV)/.ready-dev
+
+.PHONY: help demo run test check bench torture format clean
+
+help:            ## what there is
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
+
+demo: $(RUN)     ## two looping cameras, alerts and pictures in ./demo, until Ctrl-C
+	@$(BIN)/redshank demo --dir demo
+
+run: $(RUN)      ## redshank run with your configuration
+	@$(BIN)/redshank run
+
+test: $(DEV)     ## the fast tests
+	@$(BIN)/pytest -q
+
+check: $(DEV)    ## format, lint, types, import order, tests: what CI runs
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory test
+
+bench: $(DEV)    ## the figures of docs/reference/performance.md
+	@$(BIN)/python -m benchmarks
+
+torture: $(DEV)  ## the numbered reliability tests at full length; TEST=T14 for one
+	@$(BIN)/pytest -q -m "torture or slow" $(if $(TEST),-k $(TEST)) --timeout 3600
+
+format: $(DEV)   ## let ruff tidy up
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+
+clean:           ## forget the virtual environment and the demo
+	rm -rf $(VENV) demo
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Redshank needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Could not make a virtual environment. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+
+$(RUN): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+	@echo "Installing Redshank into $(VENV) …"
+	@$(BIN)/pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e . | grep -vE '^(Requirement|  )' || true
+	@$(BIN)/python -c 'import redshank' && touch $@
+
+$(DEV): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+	@echo "Installing Redshank and its test tools into $(VENV) …"
+	@$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	@touch $@ $(RUN)
