@@ -1,0 +1,350 @@
+"""The delivery engine: takes what the judge queued and gives it to the channels until they have it.
+
+    outbox (database) ──claim──▶ one lane per channel ──▶ compose ──▶ channel.send ──▶ sent · failed (tried again) · dead
+
+- At least once: a row is marked after the channel took it, so a crash in between sends it again, with the same id.
+- One lane, one task: a server that hangs delays nobody but itself. Everything runs on the event loop; the database on its own thread.
+- Order: within an alert always. Per channel too: while the channel fails, only its oldest message is tried. When that one has failed
+  PROBE_AFTER times the next is tried as well; if it passes, the old one alone is at fault and waits aside for its own turns.
+- Wait after the n-th failure: 5 s · 2ⁿ⁻¹ up to BACKOFF_MAX_S, less up to a fifth by chance; at least what the receiver asks for. After
+  GIVE_UP_S it is dead, with its reason. A refusal is dead at once; a start (settings may have changed) tries young refusals again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeVar
+
+from sqlalchemy import Connection, func, select, update
+
+from redshank.alert.base import Channel
+from redshank.alert.compose import Composer
+from redshank.clock import NS_PER_S, US_PER_S, Clock
+from redshank.errors import ChannelError, ChannelRefused, StoreError
+from redshank.model import SITE, Alert, Notification
+from redshank.store import alerts, outbox
+from redshank.store.schema import notifications
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+BACKOFF_S = 5.0
+BACKOFF_MAX_S = 120.0
+"""Not longer, because rel:T51 wants 200 waiting messages delivered within 5 min of a server's return."""
+JITTER = 0.2
+GIVE_UP_S = 24 * 3600
+GIVE_UP_TRIES = 3
+"""And never after fewer tries than this: a clock that jumps must not abandon anything."""
+PROBE_AFTER = 3
+BATCH = 20
+POLL_S = 5.0
+"""Looked for at least this often, should a `wake` get lost."""
+STORE_WAIT_S = 5.0
+LONGEST_WAIT_S = 2 * 3600
+"""No message waits longer between two tries; one that seems to is due (the clock was set back)."""
+
+
+class Writes(Protocol):
+    """Of `redshank.store.base.Store`, what is used here."""
+
+    def write(self, work: Callable[[Connection], T]) -> Future[T]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One channel as configured. `dry_run`: everything but the sending."""
+
+    channel: Channel
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelHealth:
+    """How one channel is, for status and page. Times UTC µs; counts since start, `queued` as of the last look."""
+
+    channel: str
+    state: Literal["ok", "failing", "refused"]
+    """failing: tried again by itself · refused: needs another setting."""
+    queued: int = 0
+    sent: int = 0
+    failed: int = 0
+    dead: int = 0
+    dry_run: bool = False
+    failing_since: int | None = None
+    last_sent: int | None = None
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    notification: Notification
+    alert: Alert | None
+    previous: str
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One channel's progress. Only its own task changes it."""
+
+    route: Route
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    aside: set[str] = field(default_factory=set)
+    """Messages that fail while others pass."""
+    paused_until: int = 0
+    """Monotonic ns."""
+    queued: int = 0
+    next_due: int | None = None
+    sent: int = 0
+    failed: int = 0
+    dead: int = 0
+    state: Literal["ok", "failing", "refused"] = "ok"
+    failing_since: int | None = None
+    last_sent: int | None = None
+    last_error: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.route.channel.name
+
+
+class Notifier:
+    """`run` until `stop`; `wake` after each commit that queued something. Used on one event loop."""
+
+    def __init__(
+        self,
+        store: Writes,
+        routes: Sequence[Route],
+        clock: Clock,
+        composer: Composer,
+        chance: Callable[[], float] = random.random,
+        site: str = SITE,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._composer = composer
+        self._chance = chance
+        self._site = site
+        self._lanes = [_Lane(route) for route in routes]
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Returns after `stop`, when every send under way has ended and is marked."""
+        await self._mark(self._begin)
+        async with asyncio.TaskGroup() as tasks:
+            for lane in self._lanes:
+                tasks.create_task(self._follow(lane), name=f"notify-{lane.name}")
+
+    def wake(self) -> None:
+        """Something was queued (or the clock or network changed): look now. Does not shorten a pause."""
+        for lane in self._lanes:
+            lane.wake.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.wake()
+
+    async def close(self) -> None:
+        """After `run`: let go of pictures under way and of the channels."""
+        await self._composer.close()
+        for lane in self._lanes:
+            await lane.route.channel.close()
+
+    def health(self) -> dict[str, ChannelHealth]:
+        return {
+            lane.name: ChannelHealth(
+                lane.name,
+                lane.state,
+                lane.queued,
+                lane.sent,
+                lane.failed,
+                lane.dead,
+                lane.route.dry_run,
+                lane.failing_since,
+                lane.last_sent,
+                lane.last_error,
+            )
+            for lane in self._lanes
+        }
+
+    def _begin(self, conn: Connection) -> None:
+        """What a killed predecessor had claimed is free again, and young refusals get another chance."""
+        outbox.release(conn, site=self._site)
+        n, now = notifications, self._clock.now()
+        conn.execute(
+            update(n)
+            .where(n.c.site == self._site, n.c.status == "dead", n.c.created >= now - GIVE_UP_S * US_PER_S)
+            .where(n.c.channel.in_([lane.name for lane in self._lanes]))
+            .values(status="queued", due=now, attempts=0)
+        )
+
+    async def _follow(self, lane: _Lane) -> None:
+        """Run-forever around `_round`."""
+        while not self._stopping:
+            lane.wake.clear()
+            try:
+                await self._round(lane)
+                wait = self._until_next(lane)
+            except StoreError as error:
+                _log.warning("outbox unavailable channel=%s error=%s", lane.name, error)
+                wait = STORE_WAIT_S
+            if not self._stopping:
+                await self._wait(lane, wait)
+
+    async def _round(self, lane: _Lane) -> None:
+        """Send what is due, oldest first, until nothing is or the channel fails."""
+        while not self._stopping and lane.paused_until <= self._clock.mono_ns():
+            batch = await self._write(lambda conn: self._claim(conn, lane))
+            if not batch:
+                return
+            if not await self._send_all(lane, batch):
+                await self._mark(lambda conn: outbox.release(conn, lane.name, self._site))
+
+    async def _send_all(self, lane: _Lane, batch: Sequence[_Due]) -> bool:
+        """False when it stopped before the end."""
+        suspect: tuple[str, float] | None = None
+        for due in batch:
+            if self._stopping:
+                return False
+            sent = lane.sent
+            wait = await self._deliver(lane, due)
+            if lane.sent > sent and suspect is not None:
+                lane.aside.add(suspect[0])
+                suspect = None
+            if wait is None or due.notification.id in lane.aside:
+                continue
+            if suspect is None and due.notification.attempts + 1 >= PROBE_AFTER:
+                suspect = due.notification.id, wait
+            else:
+                self._pause(lane, suspect[1] if suspect else wait)
+                return False
+        if suspect is not None:
+            self._pause(lane, suspect[1])
+        return True
+
+    async def _deliver(self, lane: _Lane, due: _Due) -> float | None:
+        """One try, marked in the outbox. None when it is settled one way or the other, else the seconds until the next try."""
+        notification, channel = due.notification, lane.route.channel
+        if due.alert is None:
+            await self._bury(lane, notification, "the alert it tells of is not kept any more")
+            return None
+        if notification.kind == "update" and not channel.can_update:
+            await self._mark(lambda conn: self._suppress(conn, notification.id))
+            return None
+        if lane.route.dry_run:
+            message = self._composer.words(notification, due.alert)
+            _log.info("dry run channel=%s notification=%s text=%s", lane.name, notification.id, message.text)
+            await self._settle(lane, notification.id, "", "dry_run")
+            return None
+        try:
+            reference = await channel.send(await self._composer.compose(notification, due.alert), due.previous)
+        except ChannelRefused as error:
+            self._note_failure(lane, str(error), "refused")
+            await self._bury(lane, notification, str(error))
+            return None
+        except ChannelError as error:
+            self._note_failure(lane, str(error), "failing")
+            return await self._put_off(lane, notification, error)
+        await self._settle(lane, notification.id, reference, "sent")
+        return None
+
+    async def _settle(self, lane: _Lane, id: str, reference: str, status: Literal["sent", "dry_run"]) -> None:
+        now = self._clock.now()
+        await self._mark(lambda conn: outbox.sent(conn, id, now, reference, status, self._site))
+        if lane.state != "ok":
+            _log.info("channel works again channel=%s", lane.name)
+        lane.state, lane.failing_since, lane.last_error = "ok", None, ""
+        lane.sent += 1
+        lane.last_sent = now
+        lane.aside.discard(id)
+
+    async def _put_off(self, lane: _Lane, notification: Notification, error: ChannelError) -> float | None:
+        tries, now = notification.attempts + 1, self._clock.now()
+        if now - notification.created >= GIVE_UP_S * US_PER_S and tries >= GIVE_UP_TRIES:
+            await self._bury(lane, notification, f"given up after {GIVE_UP_S // 3600} h and {tries} tries: {error}")
+            return None
+        wait = max(self._backoff(tries), error.retry_after_s or 0.0)
+        due = now + round(wait * US_PER_S)
+        await self._mark(lambda conn: outbox.failed(conn, notification.id, now, str(error), due, self._site))
+        return wait
+
+    async def _bury(self, lane: _Lane, notification: Notification, reason: str) -> None:
+        _log.warning("notification dead channel=%s notification=%s reason=%s", lane.name, notification.id, reason)
+        lane.dead += 1
+        lane.aside.discard(notification.id)
+        now = self._clock.now()
+        await self._mark(lambda conn: outbox.dead(conn, notification.id, now, reason, self._site))
+
+    def _note_failure(self, lane: _Lane, error: str, state: Literal["failing", "refused"]) -> None:
+        if lane.last_error != error:
+            _log.warning("delivery failed channel=%s error=%s", lane.name, error)
+        lane.failed += 1
+        lane.state, lane.last_error = state, error
+        if lane.failing_since is None:
+            lane.failing_since = self._clock.now()
+
+    def _backoff(self, tries: int) -> float:
+        longest = min(BACKOFF_S * 2.0 ** min(tries - 1, 10), BACKOFF_MAX_S)
+        return longest * (1.0 - JITTER * self._chance())
+
+    def _pause(self, lane: _Lane, seconds: float) -> None:
+        lane.paused_until = self._clock.mono_ns() + round(seconds * NS_PER_S)
+
+    def _claim(self, conn: Connection, lane: _Lane) -> list[_Due]:
+        """On the store's thread, in one transaction: what is due, with its alert and what was sent of it before."""
+        n, now = notifications, self._clock.now()
+        due = outbox.next_due(conn, lane.name, self._site)
+        if due is not None and due > now + LONGEST_WAIT_S * US_PER_S:
+            now = due
+        found = outbox.claim(conn, lane.name, now, limit=BATCH, site=self._site)
+        waiting = select(func.count()).where(n.c.site == self._site, n.c.status == "queued", n.c.channel == lane.name)
+        lane.queued = conn.execute(waiting).scalar() or 0
+        lane.next_due = outbox.next_due(conn, lane.name, self._site)
+        return [
+            _Due(one, alerts.get(conn, one.alert, self._site), outbox.previous(conn, one.alert, lane.name, self._site))
+            for one in found
+        ]
+
+    def _suppress(self, conn: Connection, id: str) -> None:
+        n = notifications
+        reason = "this channel cannot change what it sent"
+        conn.execute(
+            update(n).where(n.c.site == self._site, n.c.id == id).values(status="suppressed", error=reason, claimed=0)
+        )
+
+    def _until_next(self, lane: _Lane) -> float:
+        """Seconds; never more than POLL_S, never less than the pause."""
+        paused = (lane.paused_until - self._clock.mono_ns()) / NS_PER_S
+        if paused > 0:
+            return paused
+        if lane.next_due is None:
+            return POLL_S
+        return min(max((lane.next_due - self._clock.now()) / US_PER_S, 0.01), POLL_S)
+
+    async def _wait(self, lane: _Lane, seconds: float) -> None:
+        """Until `wake` or the time has passed."""
+        both = [asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(lane.wake.wait())]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in both:
+                one.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+    async def _mark(self, work: Callable[[Connection], object]) -> None:
+        """A change that must not be lost: until the database takes it (a full disk is waited for)."""
+        while True:
+            try:
+                await self._write(work)
+                return
+            except StoreError as error:
+                _log.warning("outbox unavailable error=%s", error)
+                await self._clock.sleep(STORE_WAIT_S)
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        # Shielded: what was handed to the writer is written even when we are cancelled meanwhile.
+        return await asyncio.shield(asyncio.wrap_future(self._store.write(work)))
