@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from redshank.clock import NS_PER_S, Clock
 from redshank.errors import StoreError
@@ -164,13 +164,16 @@ class Store:
                 conn.commit()
         except SQLAlchemyError as error:
             failure = sqlite.translate(error, str(self.path))
+            failure.__cause__ = error
             log.warning("commit failed: operations=%d error=%s", len(group), failure)
             for operation in group:
                 operation.done.set_exception(failure)
             return
         for done, result, raised in outcomes:
             if isinstance(raised, SQLAlchemyError):
-                done.set_exception(sqlite.translate(raised, str(self.path)))
+                failure = sqlite.translate(raised, str(self.path))
+                failure.__cause__ = raised
+                done.set_exception(failure)
             elif raised is not None:
                 done.set_exception(raised)
             else:
@@ -215,6 +218,13 @@ class _Attempt:
                 raise error from None
             raise
         return True
+
+
+def is_bug(error: BaseException) -> bool:
+    """Whether a write failed for what it wanted to write, so that trying again is useless."""
+    return not isinstance(error, StoreError) or isinstance(
+        error.__cause__, IntegrityError | DataError | ProgrammingError
+    )
 
 
 def _path(url: str) -> Path:

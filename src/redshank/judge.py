@@ -1,0 +1,373 @@
+"""The judge: observations in, events and alerts out.
+
+`observe` runs on the event loop, one observation of a camera after the other, in microseconds: it steps the pure core of `rules` and
+puts what changed into a queue. One task commits the queue: rule state, events, verdicts, alerts and notifications of one
+observation are always in the same transaction, several observations share one when the disk is slow. Only what is committed
+is heard by bus and sender. While the database cannot be written nothing is lost: the task tries again for ever, the queue
+fills, and `observe` waits (back-pressure on whatever delivers observations).
+
+After a crash the state read back is that of the last commit. Observations that were judged but changed nothing are not in it; if
+the bus delivers them again they are judged again, with the same result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
+from redshank.clock import US_PER_S, Clock, new_id
+from redshank.model import SITE, Alert, Event, Notification, Observation, Verdict
+from redshank.rules import incident, scene_json
+from redshank.rules import state as state_json
+from redshank.rules.incident import Change, Incident, fold
+from redshank.rules.rule import Rule, Zones, default_rule
+from redshank.rules.scene import Scene, SceneSettings, View, finish, view
+from redshank.rules.state import RuleState
+from redshank.rules.step import step
+from redshank.store import alerts, events, outbox, state, verdicts
+from redshank.store.base import Store, is_bug
+from redshank.store.outbox import Wanted
+
+log = logging.getLogger(__name__)
+
+WAITING = 2000
+"""Observations that changed something and are not committed yet; then `observe` waits."""
+GROUP = 200
+"""Of them in one transaction, at most."""
+MEMORY_S = 5.0
+"""While objects are there, what is known of them is written at least so often, for a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What one commit made known, in order. The values are what the database now holds or held on the way there."""
+
+    events: tuple[Event, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    notifications: tuple[Notification, ...] = ()
+    """New rows of the outbox, suppressed ones included."""
+    grouped: Mapping[str, int] = field(default_factory=dict)
+    """Alert id → further triggers put into it by the rate limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """What the judge is told of the world."""
+
+    channels: Mapping[str, bool] = field(default_factory=dict)
+    """Every working channel → whether it can change a message it sent."""
+    zones: Zones = field(default_factory=dict)
+    scene: SceneSettings = field(default_factory=SceneSettings)
+    """For every camera; its `polygons` are taken from `zones`."""
+    cameras: Collection[str] | None = None
+    """Those configured: what is still open of others is closed at start. None = do not look."""
+    site: str = SITE
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one observation changed. Immutable, so it is encoded only when it is committed."""
+
+    camera: str
+    time: int
+    scene: Scene
+    states: Mapping[str, RuleState]
+    events: tuple[Event, ...] = ()
+    changes: tuple[tuple[Rule, Change], ...] = ()
+    verdicts: tuple[tuple[Verdict, str], ...] = ()
+    """Each with the alert it changed."""
+
+
+@dataclass(slots=True)
+class _Camera:
+    settings: SceneSettings
+    scene: Scene = field(default_factory=Scene)
+    states: dict[str, RuleState] = field(default_factory=dict)
+    incidents: dict[str, tuple[Incident, ...]] = field(default_factory=dict)
+    """By rule: the open ones, and the newest."""
+    written: int = 0
+    """Time of the last observation that was put into the queue."""
+
+
+class Judge:
+    """One per site. `start`, then `observe` from one task per camera or from one for all; `stop`."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        store: Store,
+        clock: Clock,
+        settings: JudgeSettings | None = None,
+        heard: Callable[[Changes], None] | None = None,
+    ) -> None:
+        """`heard` is called on the event loop after each commit and must not block. No rules = `default_rule()`."""
+        self._settings = settings or JudgeSettings()
+        self._rules = [replace(rule, polygons=self._settings.zones) for rule in rules or [default_rule()]]
+        self._store = store
+        self._clock = clock
+        self._heard = heard
+        self._cameras: dict[str, _Camera] = {}
+        self._queue: asyncio.Queue[_Batch] = asyncio.Queue(WAITING)
+        self._task: asyncio.Task[None] | None = None
+        self.observed = 0
+        self.repeated = 0
+        """Observations ignored because they (or later ones of their stream) were judged before."""
+        self.parked = 0
+        """Observations whose outcome could never be stored: a bug of ours, logged."""
+        self.trouble = ""
+        """Why nothing can be committed now; empty when all is well."""
+
+    @property
+    def waiting(self) -> int:
+        """Observations that changed something and are not committed yet."""
+        return self._queue.qsize()
+
+    async def start(self) -> None:
+        """Read back what is known; close what can never close by itself. Raises StoreError."""
+        site = self._settings.site
+        known, live = await asyncio.to_thread(
+            self._store.read, lambda conn: (state.load(conn, site), alerts.live(conn, site))
+        )
+        for (camera, rule), value in known.items():
+            if rule == "":
+                self._camera(camera).scene = scene_json.from_json(value)
+            elif any(one.name == rule for one in self._rules):
+                self._camera(camera).states[rule] = state_json.from_json(value)
+        orphans = self._resume(live)
+        await asyncio.wrap_future(self._store.write(partial(_tidy, self._settings, orphans, self._clock.now())))
+        self._task = asyncio.create_task(self._commit_forever(), name="judge-commit")
+
+    async def observe(self, observation: Observation) -> None:
+        """Judge one observation; those of a camera in order. One that was judged before is ignored.
+
+        Returns when what changed is queued for commit, see `settle`.
+        """
+        camera = self._camera(observation.camera)
+        if camera.scene.has_seen(observation):
+            self.repeated += 1
+            return
+        self.observed += 1
+        seen = view(camera.settings, camera.scene, observation, new_id)
+        batch = self._step(camera, seen)
+        if batch is not None:
+            await self._queue.put(batch)
+
+    async def finish(self, observation: Observation) -> None:
+        """A source has ended for good (a clip): end its objects and close its alerts. Only camera and time are looked at."""
+        camera = self._camera(observation.camera)
+        seen = finish(camera.scene, observation)
+        batch = self._step(camera, seen)
+        if batch is not None:
+            await self._queue.put(batch)
+
+    async def settle(self) -> None:
+        """Wait until everything observed so far is committed and heard. Raises what ended the commit task, if anything did."""
+        joined = asyncio.ensure_future(self._queue.join())
+        await asyncio.wait([joined, *([self._task] if self._task else [])], return_when=asyncio.FIRST_COMPLETED)
+        if not joined.done() and self._task is not None:
+            joined.cancel()
+            self._task.result()
+
+    async def stop(self, patience_s: float = 10.0) -> int:
+        """Write down what is known, commit what waits, stop. How many observations could not be committed in time."""
+        if self._task is None:
+            return 0
+        for name, camera in self._cameras.items():
+            if camera.scene.known and not self._queue.full():
+                self._queue.put_nowait(_Batch(name, camera.written, camera.scene, dict(camera.states)))
+        try:
+            async with asyncio.timeout(patience_s):
+                await self._queue.join()
+        except TimeoutError:
+            log.error("stopped with observations not committed: count=%d reason=%s", self.waiting, self.trouble)
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        self._task = None
+        return self.waiting
+
+    # --- one observation ---------------------------------------------------------------------------------------------
+
+    def _camera(self, name: str) -> _Camera:
+        found = self._cameras.get(name)
+        if found is None:
+            found = _Camera(replace(self._settings.scene, polygons=self._settings.zones.get(name, {})))
+            self._cameras[name] = found
+        return found
+
+    def _step(self, camera: _Camera, seen: View) -> _Batch | None:
+        """Step every rule; None when there is nothing to write."""
+        observation = seen.observation
+        camera.scene = seen.scene
+        changes: list[tuple[Rule, Change]] = []
+        kept: list[tuple[Verdict, str]] = []
+        for rule in self._rules:
+            if not rule.applies(observation.camera):
+                continue
+            before = camera.states.get(rule.name) or RuleState()
+            camera.states[rule.name], found = step(rule, before, observation)
+            for verdict in found:
+                why = seen.gone.get(verdict.track, "ended")
+                open_now = camera.incidents.get(rule.name, ())
+                camera.incidents[rule.name], change = fold(rule, open_now, verdict, why, new_id)
+                kept.append((verdict, change.incident.alert.id if change else ""))
+                changes += [(rule, change)] if change else []
+        due = seen.scene.known and abs(observation.time - camera.written) >= MEMORY_S * US_PER_S
+        if not (seen.events or kept or due):
+            return None
+        camera.written = observation.time
+        return _Batch(
+            observation.camera,
+            observation.time,
+            camera.scene,
+            dict(camera.states),
+            seen.events,
+            tuple(changes),
+            tuple(kept),
+        )
+
+    def _resume(self, live: Sequence[tuple[Alert, int]]) -> list[Incident]:
+        """Take open alerts up again where their objects are known; those that cannot go on, closed."""
+        orphans = []
+        rules = {rule.name: rule for rule in self._rules}
+        for alert, grouped in live:
+            camera = self._camera(alert.camera)
+            known = camera.states.get(alert.rule) or RuleState()
+            still = {id for id in alert.tracks if id in known.watches}
+            still |= {""} if known.moving is not None and known.moving.fired and not alert.tracks else set()
+            one = Incident(alert, frozenset(still), grouped)
+            rule = rules.get(alert.rule)
+            if alert.state == "open" and (rule is None or not rule.applies(alert.camera)):
+                orphans.append(incident.close(one, alert.updated, "rule removed"))
+            elif alert.state == "open" and (not still or self._removed(alert.camera)):
+                orphans.append(incident.close(one, alert.updated, "restarted"))
+            else:
+                one = replace(one, live=one.live if alert.state == "open" else frozenset())
+                camera.incidents[alert.rule] = (*camera.incidents.get(alert.rule, ()), one)
+        return orphans
+
+    def _removed(self, camera: str) -> bool:
+        return self._settings.cameras is not None and camera not in self._settings.cameras
+
+    # --- commit ------------------------------------------------------------------------------------------------------
+
+    async def _commit_forever(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            while len(group) < GROUP and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            await self._commit(group)
+            for _ in group:
+                self._queue.task_done()
+
+    async def _commit(self, group: Sequence[_Batch]) -> None:
+        """Try until it is written: 1 s between tries, growing to 10 s. What can never be written is parked, alone."""
+        wait_s = 1.0
+        while True:
+            done = self._store.write(partial(_write, self._settings, group, self._clock.now()))
+            written = asyncio.wrap_future(done)
+            await asyncio.wait([written])
+            error = written.exception()
+            if error is None:
+                self.trouble = ""
+                self._tell(written.result())
+                return
+            if is_bug(error):
+                await self._park(group, error)
+                return
+            if self.trouble != str(error):
+                log.error("alerts wait for the database: observations=%d error=%s", self.waiting + len(group), error)
+            self.trouble = str(error)
+            await self._clock.sleep(wait_s)
+            wait_s = min(10.0, wait_s * 2)
+
+    async def _park(self, group: Sequence[_Batch], error: BaseException) -> None:
+        """One of the group is wrong: commit the others, give up that one loudly rather than stop all alerts."""
+        if len(group) > 1:
+            for batch in group:
+                await self._commit([batch])
+            return
+        self.parked += 1
+        log.error("observation cannot be stored: camera=%s time=%d error=%r", group[0].camera, group[0].time, error)
+
+    def _tell(self, changes: Changes) -> None:
+        if self._heard is not None and (changes.events or changes.alerts or changes.verdicts):
+            self._heard(changes)
+
+
+def _write(settings: JudgeSettings, group: Sequence[_Batch], now: int, conn: Connection) -> Changes:
+    """One transaction, on the store's writer thread. Of values that changed several times only the last is written."""
+    site = settings.site
+    for (camera, name), (time, value) in _states(group).items():
+        state.save(conn, camera, name, time, value, site)
+    for event in {event.id: event for batch in group for event in batch.events}.values():
+        events.save(conn, event, site)
+    last = {change.incident.alert.id: change.incident for batch in group for _, change in batch.changes}
+    for one in last.values():
+        alerts.save(conn, one.alert, one.grouped, one.reason, site)
+    kept = [verdict for batch in group for verdict in batch.verdicts]
+    verdicts.add(conn, kept, site)
+    queued: list[Notification] = []
+    for batch in group:
+        for rule, change in batch.changes:
+            queued += _notify(settings, rule, change, now, conn)
+    return Changes(
+        tuple(event for batch in group for event in batch.events),
+        tuple(change.incident.alert for batch in group for _, change in batch.changes if change.kind != "count"),
+        tuple(verdict for verdict, _ in kept),
+        tuple(queued),
+        {id: one.grouped for id, one in last.items() if one.grouped},
+    )
+
+
+def _states(group: Sequence[_Batch]) -> dict[tuple[str, str], tuple[int, Any]]:
+    """(camera, rule) → (time, JSON), the newest of the group; the rule "" is the scene."""
+    found: dict[tuple[str, str], tuple[int, Any]] = {}
+    for batch in {batch.camera: batch for batch in group}.values():
+        found[batch.camera, ""] = batch.time, scene_json.to_json(batch.scene)
+        for rule, value in batch.states.items():
+            found[batch.camera, rule] = batch.time, state_json.to_json(value)
+    return found
+
+
+def _notify(settings: JudgeSettings, rule: Rule, change: Change, now: int, conn: Connection) -> list[Notification]:
+    """Rows of the outbox for one change, one per channel that takes this kind of news."""
+    if change.kind == "count" or rule.severity == "quiet":
+        return []
+    alert = change.incident.alert
+    queued = []
+    for channel in rule.channels or tuple(settings.channels):
+        can_update = settings.channels.get(channel)
+        if can_update is None:
+            continue
+        takes = change.kind == "open" or can_update or (change.kind == "close" and rule.notify_close)
+        if takes:
+            key = _cooldown(rule, alert)
+            happened = alert.closed or alert.updated
+            wanted = Wanted(new_id(now), alert.id, channel, change.kind, happened, now, key, rule.cooldown_s)
+            row = outbox.queue(conn, wanted, settings.site)
+            queued += [] if row is None else [row]
+    return queued
+
+
+def _cooldown(rule: Rule, alert: Alert) -> str:
+    """Who shares a cooldown: the same rule and camera, and what the rule names besides."""
+    zone = "+".join(sorted(alert.verdict.zones)) if "zone" in rule.cooldown_per else ""
+    label = alert.verdict.label if "label" in rule.cooldown_per else ""
+    return "|".join((rule.name, alert.camera, zone, label))
+
+
+def _tidy(settings: JudgeSettings, orphans: Sequence[Incident], now: int, conn: Connection) -> None:
+    """At start: close alerts whose object or rule is gone, and end events of cameras that are."""
+    for one in orphans:
+        alerts.save(conn, one.alert, one.grouped, one.reason, settings.site)
+    if settings.cameras is not None:
+        left = [e for e in events.unfinished(conn, site=settings.site) if e.camera not in settings.cameras]
+        for event in left:
+            events.save(conn, replace(event, end=max(event.start, event.best_time or 0)), settings.site)
