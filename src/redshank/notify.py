@@ -5,7 +5,8 @@
 - At least once: a row is marked after the channel took it, so a crash in between sends it again, with the same id.
 - One lane, one task: a server that hangs delays nobody but itself. Everything runs on the event loop; the database on its own thread.
 - Order: within an alert always. Per channel too: while the channel fails, only its oldest message is tried. When that one has failed
-  PROBE_AFTER times the next is tried as well; if it passes, the old one alone is at fault and waits aside for its own turns.
+  PROBE_AFTER times, and quickly, the next is tried as well; if that passes and the old one still does not, the old one alone is at
+  fault and waits aside for its own turns.
 - Wait after the n-th failure: 5 s · 2ⁿ⁻¹ up to BACKOFF_MAX_S, less up to a fifth by chance; at least what the receiver asks for. After
   GIVE_UP_S it is dead, with its reason. A refusal is dead at once; a start (settings may have changed) tries young refusals again.
 """
@@ -41,6 +42,8 @@ GIVE_UP_S = 24 * 3600
 GIVE_UP_TRIES = 3
 """And never after fewer tries than this: a clock that jumps must not abandon anything."""
 PROBE_AFTER = 3
+QUICK_S = 1.0
+"""A server that hangs is no message's fault."""
 BATCH = 20
 POLL_S = 5.0
 """Looked for at least this often, should a `wake` get lost."""
@@ -206,24 +209,28 @@ class Notifier:
 
     async def _send_all(self, lane: _Lane, batch: Sequence[_Due]) -> bool:
         """False when it stopped before the end."""
-        suspect: tuple[str, float] | None = None
+        suspect: _Due | None = None
+        pause = 0.0
         for due in batch:
             if self._stopping:
                 return False
-            sent = lane.sent
+            sent, before = lane.sent, self._clock.mono_ns()
             wait = await self._deliver(lane, due)
-            if lane.sent > sent and suspect is not None:
-                lane.aside.add(suspect[0])
-                suspect = None
+            if suspect is not None and lane.sent > sent:
+                # The channel works. Has it just come back, or is it that message?
+                if await self._deliver(lane, suspect) is not None:
+                    lane.aside.add(suspect.notification.id)
+                suspect, pause = None, 0.0
             if wait is None or due.notification.id in lane.aside:
                 continue
-            if suspect is None and due.notification.attempts + 1 >= PROBE_AFTER:
-                suspect = due.notification.id, wait
-            else:
-                self._pause(lane, suspect[1] if suspect else wait)
+            pause = pause or wait
+            quick = self._clock.mono_ns() - before < QUICK_S * NS_PER_S
+            if suspect is not None or not quick or due.notification.attempts + 1 < PROBE_AFTER:
+                self._pause(lane, pause)
                 return False
+            suspect = due
         if suspect is not None:
-            self._pause(lane, suspect[1])
+            self._pause(lane, pause)
         return True
 
     async def _deliver(self, lane: _Lane, due: _Due) -> float | None:

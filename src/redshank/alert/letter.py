@@ -40,6 +40,7 @@ def letter(
     Date is the time of what it tells (stable on retries), so a mailbox sorts by what happened.
     """
     mail = EmailMessage(policy=_POLICY)
+    mail["MIME-Version"] = "1.0"
     mail["From"] = sender
     mail["To"] = [Address(addr_spec=receiver) for receiver in receivers]
     mail["Subject"] = plain(message.title)
