@@ -58,7 +58,7 @@ class Store:
         """How long a commit keeps trying while another process holds the write lock."""
         self.refused = 0
         self._clock = clock
-        self._queue: queue.Queue[_Operation[Any] | None] = queue.Queue(WAITING)
+        self._queue: queue.Queue[_Operation[Any] | None] = queue.Queue(most)
         self._closing = threading.Event()
         sqlite.prepare(self.path, allow_network, mounts)
         self._writer, self._reader = sqlite.engines(self.path)
@@ -98,7 +98,7 @@ class Store:
             self._queue.put_nowait(_Operation(work, done))
         except queue.Full:
             self.refused += 1
-            done.set_exception(StoreError(f"the database {self.path} is too slow: {WAITING} writes wait"))
+            done.set_exception(StoreError(f"the database {self.path} is too slow: {self.waiting} writes wait"))
         return done
 
     def read(self, work: Callable[[Connection], T]) -> T:
@@ -228,7 +228,8 @@ def is_bug(error: BaseException) -> bool:
 
 
 def _path(url: str) -> Path:
-    head, found, path = url.partition(":///")
-    if head != "sqlite" or not found or not path:
-        raise StoreError(f"storage.database: expected sqlite:///path, got {head}:… (PostgreSQL comes later)")
+    head, _, path = url.partition(":///")
+    if head != "sqlite" or not path:
+        scheme = url.partition(":")[0]
+        raise StoreError(f"storage.database: expected sqlite:///path, got {scheme}:… (PostgreSQL comes later)")
     return Path(path).absolute()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Connection, RowMapping, Table, and_, insert, update
+from sqlalchemy import Connection, RowMapping, Table, Update, and_, bindparam, insert, update
 
 from redshank.model import Alert, Box, Condition, Event, Notification, Verdict
 
@@ -14,11 +15,16 @@ Row = Mapping[str, Any] | RowMapping
 
 def upsert(conn: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Update the row with this primary key, or insert it. Portable, and safe with one writer."""
-    keys = {column.name for column in table.primary_key}
-    same = and_(*(table.c[key] == row[key] for key in keys))
-    rest = {key: value for key, value in row.items() if key not in keys}
-    if conn.execute(update(table).where(same).values(rest)).rowcount == 0:
-        conn.execute(insert(table).values(dict(row)))
+    keys = table.primary_key.columns.keys()
+    values = {name: value for name, value in row.items() if name not in keys}
+    if conn.execute(_update(table), values | {f"key_{key}": row[key] for key in keys}).rowcount == 0:
+        conn.execute(insert(table), dict(row))
+
+
+@cache
+def _update(table: Table) -> Update:
+    """One statement per table: building it anew each time costs more than running it."""
+    return update(table).where(and_(*(column == bindparam(f"key_{column.name}") for column in table.primary_key)))
 
 
 def box_out(box: Box | None) -> list[float] | None:

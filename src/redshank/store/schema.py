@@ -185,11 +185,8 @@ stills = Table(
     _text("camera", "camera id", primary_key=True),
     _text("track", "track id", primary_key=True),
     _text("label", "class"),
-    Column("score", Float, nullable=False, comment="best so far, 0-1"),
-    _json("box", "[x1, y1, x2, y2] where it stands"),
-    _time("start", "first seen"),
     _time("last_seen", "last seen"),
-    _json("data", "whatever else the tracker keeps of it"),
+    _json("data", "the object as the tracker wrote it down"),
     comment="the tracker's register of still objects, so that a restart does not take them for new",
 )
 

@@ -249,11 +249,10 @@ def _stills() -> None:
         sa.Column("camera", sa.Text(), nullable=False, comment="camera id"),
         sa.Column("track", sa.Text(), nullable=False, comment="track id"),
         sa.Column("label", sa.Text(), nullable=False, comment="class"),
-        sa.Column("score", sa.Float(), nullable=False, comment="best so far, 0-1"),
-        sa.Column("box", sa.JSON(none_as_null=True), nullable=False, comment="[x1, y1, x2, y2] where it stands"),
-        sa.Column("start", sa.BigInteger(), nullable=False, comment="first seen, UTC microseconds"),
         sa.Column("last_seen", sa.BigInteger(), nullable=False, comment="last seen, UTC microseconds"),
-        sa.Column("data", sa.JSON(none_as_null=True), nullable=False, comment="whatever else the tracker keeps of it"),
+        sa.Column(
+            "data", sa.JSON(none_as_null=True), nullable=False, comment="the object as the tracker wrote it down"
+        ),
         sa.PrimaryKeyConstraint("site", "camera", "track"),
         comment="the tracker's register of still objects, so that a restart does not take them for new",
     )
