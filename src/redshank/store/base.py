@@ -47,7 +47,12 @@ class Store:
     """Open with `open_store`. `write` and `read` may be called from any thread; `close` once everything that writes has stopped."""
 
     def __init__(
-        self, url: str, clock: Clock, allow_network: bool = False, mounts: Path = Path("/proc/mounts")
+        self,
+        url: str,
+        clock: Clock,
+        allow_network: bool = False,
+        mounts: Path = Path("/proc/mounts"),
+        most: int = WAITING,
     ) -> None:
         """Opens, migrates when needed and starts the writer. Blocks (a few ms when there is nothing to migrate).
 
