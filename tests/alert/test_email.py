@@ -9,9 +9,10 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import default
 from html.parser import HTMLParser
-from pathlib import Path
+from typing import Any, Literal
 
 import pytest
+from aiosmtpd.controller import Controller
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,25 +21,22 @@ from redshank.alert.letter import html_body, letter, text_body
 from redshank.alert.message import Place
 from redshank.errors import ChannelError, ChannelRefused, ConfigError, TargetRefused
 from tests.alert import sample
-from tests.alert.servers import free_port, local, mail_server, server_tls
+from tests.alert.servers import free_port, local
+from tests.harness.certificate import certificate
+from tests.harness.sinks import SmtpSink
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # implicit TLS is TLS to us
 
-Files = tuple[Path, Path]
+Tls = Literal["implicit", "starttls"]
 PASSWORD = "CANARY-p:@#/ss"
 SENDER = Address("Redshank", addr_spec="cam@example.org")
 
 
-def channel(port: int, certificate: Files | None, **changes: object) -> EmailChannel:
+def channel(port: int, **changes: object) -> EmailChannel:
+    receivers = ("ann@example.org", "bob@example.org")
+    trusted = str(certificate().ca_file)
     settings = EmailSettings(
-        "mail",
-        "mail.example",
-        "cam@example.org",
-        ("ann@example.org", "bob@example.org"),
-        "tls" if certificate else "none",
-        port,
-        ca_file=str(certificate[0]) if certificate else "",
-        timeout_s=5,
+        "mail", "localhost", "cam@example.org", receivers, "tls", port, ca_file=trusted, timeout_s=5
     )
     return EmailChannel(replace(settings, **changes), local)  # type: ignore[arg-type]
 
@@ -55,16 +53,16 @@ def part(mail: EmailMessage, kind: str) -> EmailMessage:
     return found
 
 
-@pytest.mark.parametrize("security", ["tls", "starttls"])
-async def test_a_mail_arrives_over_both_kinds_of_tls_with_login(certificate: Files, security: str) -> None:
+@pytest.mark.parametrize(("security", "tls"), [("tls", "implicit"), ("starttls", "starttls")])
+async def test_a_mail_arrives_over_both_kinds_of_tls_with_login(security: str, tls: Tls) -> None:
     """req:R-06 I-11."""
-    tls, login = server_tls(certificate), ("cam", PASSWORD)
-    with mail_server(tls if security == "tls" else None, tls if security == "starttls" else None, login) as server:
-        mail_channel = channel(server.port, certificate, security=security, username="cam", password=PASSWORD)
+    with SmtpSink(tls, "cam", PASSWORD) as server:
+        mail_channel = channel(server.port, security=security, username="cam", password=PASSWORD)
         reference = await mail_channel.send(sample.message(), "")
-    (mail,) = server.mails
-    assert server.logins == [login]
-    assert server.receivers == [["ann@example.org", "bob@example.org"]]
+    (arrived,) = server.inbox.items
+    assert (arrived.user, arrived.encrypted, arrived.sender) == ("cam", True, "cam@example.org")
+    assert arrived.receivers == ("ann@example.org", "bob@example.org")
+    mail = arrived.message
     assert mail["from"] == "Redshank <cam@example.org>"
     assert mail["to"] == "ann@example.org, bob@example.org"
     assert mail["subject"] == "Person at Front door"
@@ -113,154 +111,159 @@ def test_without_a_picture_the_mail_says_why() -> None:
     assert "<img" not in part(mail, "text/html").get_content()
 
 
-async def test_later_mails_of_an_alert_join_the_thread_of_the_first(certificate: Files) -> None:
-    with mail_server(server_tls(certificate)) as server:
-        mail_channel = channel(server.port, certificate)
+async def test_later_mails_of_an_alert_join_the_thread_of_the_first() -> None:
+    with SmtpSink("implicit") as server:
+        mail_channel = channel(server.port)
         first = await mail_channel.send(sample.message(id="one"), "")
         assert await mail_channel.send(sample.message("close", id="two"), first) == first
-    opening, closing = server.mails
+    opening, closing = (mail.message for mail in server.inbox.items)
     assert closing["message-id"] == "<two@example.org>"
     assert closing["in-reply-to"] == closing["references"] == opening["message-id"]
 
 
-async def test_a_retry_is_the_same_mail(certificate: Files) -> None:
-    with mail_server(server_tls(certificate)) as server:
-        mail_channel = channel(server.port, certificate)
-        server.data_reply = lambda content: "451 later"
+async def test_a_retry_is_the_same_mail() -> None:
+    with SmtpSink("implicit") as server:
+        mail_channel = channel(server.port)
+        server.status = "451 later"
         with pytest.raises(ChannelError, match="answered 451 later"):
             await mail_channel.send(sample.message(), "")
-        server.data_reply = lambda content: ""
+        server.status = "250 OK"
         await mail_channel.send(sample.message(), "")
         await mail_channel.send(sample.message(), "")
-    assert server.mails[0]["message-id"] == server.mails[1]["message-id"]
-    assert server.mails[0]["date"] == server.mails[1]["date"]
+    assert server.inbox.items[0].message["message-id"] == server.inbox.items[1].message["message-id"]
+    assert server.inbox.items[0].message["date"] == server.inbox.items[1].message["date"]
 
 
-async def test_a_refused_receiver_does_not_lose_the_others(
-    certificate: Files, caplog: pytest.LogCaptureFixture
-) -> None:
-    with mail_server(server_tls(certificate)) as server:
-        server.refusals = {"ann@example.org": "550 no such user"}
-        await channel(server.port, certificate).send(sample.message(), "")
-    assert server.receivers == [["bob@example.org"]]
+async def test_a_refused_receiver_does_not_lose_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    with SmtpSink("implicit") as server:
+        server.refuse_receiver = {"ann@example.org": "550 no such user"}
+        await channel(server.port).send(sample.message(), "")
+    assert [list(mail.receivers) for mail in server.inbox.items] == [["bob@example.org"]]
     assert "receiver refused channel=mail receiver=ann@example.org answer=550 no such user" in caplog.text
 
 
-async def test_a_receiver_that_is_put_off_gets_it_later_and_the_others_once(certificate: Files) -> None:
-    with mail_server(server_tls(certificate)) as server:
-        mail_channel = channel(server.port, certificate)
-        server.refusals = {"ann@example.org": "450 greylisted"}
+async def test_a_receiver_that_is_put_off_gets_it_later_and_the_others_once() -> None:
+    with SmtpSink("implicit") as server:
+        mail_channel = channel(server.port)
+        server.refuse_receiver = {"ann@example.org": "450 greylisted"}
         for _ in range(2):
             with pytest.raises(ChannelError, match=r"put off for ann@example\.org: 450 greylisted") as caught:
                 await mail_channel.send(sample.message(), "")
             assert not isinstance(caught.value, ChannelRefused)
-        server.refusals = {}
+        server.refuse_receiver = {}
         await mail_channel.send(sample.message(), "")
-    assert server.receivers == [["bob@example.org"], ["ann@example.org"]]
-    assert server.mails[0]["message-id"] == server.mails[1]["message-id"]
+    assert [list(mail.receivers) for mail in server.inbox.items] == [["bob@example.org"], ["ann@example.org"]]
+    assert server.inbox.items[0].message["message-id"] == server.inbox.items[1].message["message-id"]
 
 
-async def test_when_every_receiver_is_refused_it_is_not_tried_again(certificate: Files) -> None:
-    with mail_server(server_tls(certificate)) as server:
-        server.refusals = {"ann@example.org": "550 unknown", "bob@example.org": "551 moved"}
+async def test_when_every_receiver_is_refused_it_is_not_tried_again() -> None:
+    with SmtpSink("implicit") as server:
+        server.refuse_receiver = {"ann@example.org": "550 unknown", "bob@example.org": "551 moved"}
         with pytest.raises(
             ChannelRefused,
-            match=r"mail\.example:\d+: refuses the receiver ann@example.org: 550 unknown; check `receivers`",
+            match=r"localhost:\d+: refuses the receiver ann@example.org: 550 unknown; check `receivers`",
         ):
-            await channel(server.port, certificate).send(sample.message(), "")
+            await channel(server.port).send(sample.message(), "")
 
 
-async def test_refused_and_put_off_in_the_end_reaches_nobody(certificate: Files) -> None:
-    with mail_server(server_tls(certificate)) as server:
-        mail_channel = channel(server.port, certificate)
-        server.refusals = {"ann@example.org": "550 unknown", "bob@example.org": "450 later"}
+async def test_refused_and_put_off_in_the_end_reaches_nobody() -> None:
+    with SmtpSink("implicit") as server:
+        mail_channel = channel(server.port)
+        server.refuse_receiver = {"ann@example.org": "550 unknown", "bob@example.org": "450 later"}
         with pytest.raises(ChannelError, match="put off for bob"):
             await mail_channel.send(sample.message(), "")
-        server.refusals["bob@example.org"] = "550 no"
+        server.refuse_receiver["bob@example.org"] = "550 no"
         with pytest.raises(ChannelRefused, match="refuses the receiver bob"):
             await mail_channel.send(sample.message(), "")
 
 
-async def test_a_mail_too_big_for_the_server_goes_without_the_picture(certificate: Files) -> None:
-    with mail_server(server_tls(certificate)) as server:
-        server.data_reply = lambda content: "552 too much mail data" if b"image/jpeg" in content else ""
-        await channel(server.port, certificate).send(sample.message(), "")
-    assert (
-        "No picture: the mail server takes no message of this size."
-        in part(server.mails[0], "text/plain").get_content()
-    )
+class Small:
+    """Takes mails without pictures only."""
+
+    def __init__(self) -> None:
+        self.contents: list[bytes] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if b"image/jpeg" in envelope.content:
+            return "552 too much mail data"
+        self.contents.append(envelope.content)
+        return "250 OK"
 
 
-async def test_a_server_that_is_down_in_any_way_is_tried_again(certificate: Files) -> None:
+async def test_a_mail_too_big_for_the_server_goes_without_the_picture() -> None:
+    small = Small()
+    server = Controller(small, hostname="127.0.0.1", port=free_port())
+    server.start()
+    try:
+        await channel(server.port, security="none").send(sample.message(), "")
+    finally:
+        server.stop()
+    (content,) = small.contents
+    assert b"No picture: the mail server takes no message of this size." in content
+
+
+async def test_a_server_that_is_down_in_any_way_is_tried_again() -> None:
     with pytest.raises(ChannelError, match="connection refused"):
-        await channel(free_port(), certificate).send(sample.message(), "")
-    with mail_server(server_tls(certificate)) as server:
+        await channel(free_port()).send(sample.message(), "")
+    with SmtpSink("implicit") as server:
         for reply in ("421 closing", "451 busy", "550 go away", "554 no service"):
-            server.mail_reply = reply
+            server.status = reply
             with pytest.raises(ChannelError, match=f"answered {reply}") as caught:
-                await channel(server.port, certificate).send(sample.message(), "")
+                await channel(server.port).send(sample.message(), "")
             assert not isinstance(caught.value, ChannelRefused)
 
 
-async def test_a_black_hole_costs_its_own_time_only(certificate: Files) -> None:
+async def test_a_black_hole_costs_its_own_time_only() -> None:
     with socket.create_server(("127.0.0.1", 0)) as hole:
         port = hole.getsockname()[1]
         for security in ("tls", "starttls"):
             with pytest.raises(ChannelError, match=r"no answer within 0.2 s"):
-                await channel(port, certificate, security=security, timeout_s=0.2).send(sample.message(), "")
+                await channel(port, security=security, timeout_s=0.2).send(sample.message(), "")
 
 
-async def test_a_wrong_password_is_one_clear_line_without_it(
-    certificate: Files, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_wrong_password_is_one_clear_line_without_it(caplog: pytest.LogCaptureFixture) -> None:
     """req:T-14."""
     caplog.set_level(logging.DEBUG)
-    with mail_server(server_tls(certificate), login=("cam", "right")) as server:
-        mail_channel = channel(server.port, certificate, username="cam", password=PASSWORD)
+    with SmtpSink("implicit", "cam", "right") as server:
+        mail_channel = channel(server.port, username="cam", password=PASSWORD)
         with pytest.raises(ChannelRefused) as caught:
             await mail_channel.send(sample.message(), "")
-    assert str(caught.value) == f"mail.example:{server.port}: refuses the login (535); check `username` and `password`"
+    assert str(caught.value) == f"localhost:{server.port}: refuses the login (535); check `username` and `password`"
     shown = "".join(traceback.format_exception(caught.value))
     assert "CANARY" not in shown + caplog.text + repr(mail_channel._settings)
 
 
-async def test_a_server_that_wants_a_login_and_gets_none_says_so(certificate: Files) -> None:
+async def test_a_server_that_wants_a_login_and_gets_none_says_so() -> None:
     with (
-        mail_server(server_tls(certificate), login=("cam", "right")) as server,
+        SmtpSink("implicit", "cam", "right") as server,
         pytest.raises(ChannelRefused, match=r"refuses the login \(530\)"),
     ):
-        await channel(server.port, certificate).send(sample.message(), "")
+        await channel(server.port).send(sample.message(), "")
 
 
+@pytest.mark.parametrize(("security", "tls"), [("tls", "implicit"), ("starttls", "starttls")])
 async def test_the_certificate_is_verified_unless_the_channel_says_no(
-    certificate: Files, caplog: pytest.LogCaptureFixture
+    security: str, tls: Tls, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for implicit in (True, False):
-        tls = server_tls(certificate)
-        with mail_server(tls if implicit else None, None if implicit else tls) as server:
-            security = "tls" if implicit else "starttls"
-            with pytest.raises(ChannelError, match=r"certificate is not valid \(self-signed"):
-                await channel(server.port, certificate, security=security, ca_file="").send(sample.message(), "")
-            with pytest.raises(ChannelError, match=r"certificate is not valid .*other\.example"):
-                await channel(server.port, certificate, security=security, host="other.example").send(
-                    sample.message(), ""
-                )
-            assert server.mails == []
-            await channel(server.port, certificate, security=security, ca_file="", verify=False).send(
-                sample.message(), ""
-            )
-            assert len(server.mails) == 1
-    assert "certificate is not checked channel=mail host=mail.example" in caplog.text
+    with SmtpSink(tls) as server:
+        with pytest.raises(ChannelError, match=r"certificate is not valid \(unable to get local issuer"):
+            await channel(server.port, security=security, ca_file="").send(sample.message(), "")
+        with pytest.raises(ChannelError, match=r"certificate is not valid .*other\.example"):
+            await channel(server.port, security=security, host="other.example").send(sample.message(), "")
+        assert len(server.inbox) == 0
+        await channel(server.port, security=security, ca_file="", verify=False).send(sample.message(), "")
+        assert len(server.inbox) == 1
+    assert "certificate is not checked channel=mail host=localhost" in caplog.text
 
 
-async def test_starttls_is_never_skipped_when_the_server_does_not_offer_it(certificate: Files) -> None:
+async def test_starttls_is_never_skipped_when_the_server_does_not_offer_it() -> None:
     """Nobody on the way can talk us out of encryption."""
-    with mail_server() as server, pytest.raises(ChannelError, match="STARTTLS"):
-        await channel(server.port, certificate, security="starttls").send(sample.message(), "")
-    assert server.mails == []
+    with SmtpSink() as server, pytest.raises(ChannelError, match="STARTTLS"):
+        await channel(server.port, security="starttls").send(sample.message(), "")
+    assert len(server.inbox) == 0
 
 
-async def test_a_forbidden_address_is_refused(certificate: Files) -> None:
+async def test_a_forbidden_address_is_refused() -> None:
     def refuse(host: str, port: int) -> str:
         raise TargetRefused(f"{host}:{port} is a link-local or metadata address")
 
@@ -284,19 +287,19 @@ async def test_a_forbidden_address_is_refused(certificate: Files) -> None:
 )
 def test_what_is_not_one_plain_address_is_refused_at_start(text: str) -> None:
     with pytest.raises(ConfigError, match=r"channels\.mail\.receivers: .* is not a mail address"):
-        channel(1, None, receivers=(text,))
+        channel(1, receivers=(text,))
     with pytest.raises(ConfigError, match=r"channels\.mail\.sender: "):
-        channel(1, None, sender=text)
+        channel(1, sender=text)
 
 
 def test_a_password_is_never_sent_in_the_clear() -> None:
     with pytest.raises(ConfigError, match="never sent unencrypted"):
-        channel(1, None, username="cam", password=PASSWORD)
+        channel(1, security="none", username="cam", password=PASSWORD)
 
 
 def test_nobody_to_tell_is_an_error_at_start() -> None:
     with pytest.raises(ConfigError, match="nobody is listed"):
-        channel(1, None, receivers=())
+        channel(1, receivers=())
 
 
 MARKUP = '<script>alert(1)</script>"><img src=x onerror=y>&amp;'

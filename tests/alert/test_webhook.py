@@ -6,9 +6,8 @@ import hmac
 import json
 import logging
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,10 @@ from redshank.alert.webhook import WebhookChannel, WebhookSettings, payload, sec
 from redshank.clock import rfc3339
 from redshank.errors import ChannelError, ChannelRefused, ConfigError, SourceMissing, TargetRefused
 from tests.alert import sample
-from tests.alert.servers import HttpServer, Request, free_port, http_server, local, server_tls
+from tests.alert.servers import Answering, free_port, http_server, local
+from tests.harness.certificate import certificate
 from tests.harness.clocks import FakeClock
+from tests.harness.http_server import HttpRequest
 
 KEY, OLD_KEY = bytes(range(32)), bytes(range(24))
 SECRET, OLD_SECRET = (f"whsec_{base64.b64encode(key).decode()}" for key in (KEY, OLD_KEY))
@@ -25,8 +26,8 @@ PATH_TOKEN = "CANARY-path-token"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[HttpServer]:
-    async with http_server() as found:
+def server() -> Iterator[Answering]:
+    with http_server() as found:
         yield found
 
 
@@ -35,7 +36,7 @@ def channel(port: int, clock: FakeClock | None = None, **changes: object) -> Web
     return WebhookChannel(replace(settings, **changes), local, clock or FakeClock())  # type: ignore[arg-type]
 
 
-def verified(request: Request, key: bytes) -> bool:
+def verified(request: HttpRequest, key: bytes) -> bool:
     """By the words of the specification, with nothing of ours."""
     signed = b".".join(
         [request.headers["webhook-id"].encode(), request.headers["webhook-timestamp"].encode(), request.body]
@@ -45,7 +46,7 @@ def verified(request: Request, key: bytes) -> bool:
     return any(version == "v1" and given.encode() == expected for version, given in signatures)
 
 
-async def test_a_receiver_can_verify_what_it_gets(server: HttpServer) -> None:
+async def test_a_receiver_can_verify_what_it_gets(server: Answering) -> None:
     await channel(server.port).send(sample.message(), "")
     (request,) = server.requests
     assert (request.method, request.path) == ("POST", f"/{PATH_TOKEN}")
@@ -56,13 +57,13 @@ async def test_a_receiver_can_verify_what_it_gets(server: HttpServer) -> None:
     assert not verified(replace(request, body=request.body + b" "), KEY)
 
 
-async def test_both_secrets_verify_while_a_receiver_changes_over(server: HttpServer) -> None:
+async def test_both_secrets_verify_while_a_receiver_changes_over(server: Answering) -> None:
     await channel(server.port, secrets=(SECRET, OLD_SECRET)).send(sample.message(), "")
     assert verified(server.requests[0], KEY)
     assert verified(server.requests[0], OLD_KEY)
 
 
-async def test_without_a_secret_it_is_sent_unsigned(server: HttpServer) -> None:
+async def test_without_a_secret_it_is_sent_unsigned(server: Answering) -> None:
     await channel(server.port, secrets=()).send(sample.message(), "")
     assert "webhook-signature" not in server.requests[0].headers
 
@@ -94,7 +95,7 @@ def test_the_picture_travels_inside_when_asked() -> None:
     assert base64.b64decode(found["data"]["picture"]["jpeg"]) == sample.JPEG
 
 
-async def test_a_retry_has_the_same_id_and_body_and_a_new_timestamp(server: HttpServer) -> None:
+async def test_a_retry_has_the_same_id_and_body_and_a_new_timestamp(server: Answering) -> None:
     clock = FakeClock()
     hook = channel(server.port, clock)
     server.answer = lambda request: (503 if len(server.requests) == 1 else 204, {}, b"")
@@ -110,7 +111,7 @@ async def test_a_retry_has_the_same_id_and_body_and_a_new_timestamp(server: Http
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 408, 413, 429, 500, 502, 503])
-async def test_every_other_status_is_tried_again(server: HttpServer, status: int) -> None:
+async def test_every_other_status_is_tried_again(server: Answering, status: int) -> None:
     server.answer = lambda request: (status, {"retry-after": "17"}, b"secret words of the server")
     with pytest.raises(ChannelError, match=f"answered {status}$") as caught:
         await channel(server.port).send(sample.message(), "")
@@ -133,7 +134,7 @@ def test_a_receivers_patience_is_read_within_bounds(value: str, date: str, expec
     assert Answer(503, {"retry-after": value, "date": date}, b"").retry_after_s == expected
 
 
-async def test_gone_switches_the_channel_off(server: HttpServer) -> None:
+async def test_gone_switches_the_channel_off(server: Answering) -> None:
     server.answer = lambda request: (410, {}, b"")
     hook = channel(server.port)
     with pytest.raises(ChannelRefused, match="said 410 Gone; the webhook is switched off"):
@@ -143,15 +144,15 @@ async def test_gone_switches_the_channel_off(server: HttpServer) -> None:
     assert len(server.requests) == 1
 
 
-async def test_a_redirect_is_not_followed(server: HttpServer) -> None:
-    async with http_server() as other:
+async def test_a_redirect_is_not_followed(server: Answering) -> None:
+    with http_server() as other:
         server.answer = lambda request: (307, {"location": f"http://127.0.0.1:{other.port}/stolen"}, b"")
         with pytest.raises(ChannelError, match="a redirect; write the final address"):
             await channel(server.port).send(sample.message(), "")
         assert other.requests == []
 
 
-async def test_it_connects_only_where_the_check_says(server: HttpServer) -> None:
+async def test_it_connects_only_where_the_check_says(server: Answering) -> None:
     """A name that answers differently the second time changes nothing: it is asked once and that address is used."""
     asked: list[tuple[str, int]] = []
 
@@ -165,7 +166,7 @@ async def test_it_connects_only_where_the_check_says(server: HttpServer) -> None
     assert len(server.requests) == 1
 
 
-async def test_a_forbidden_address_is_refused_without_a_connection(server: HttpServer) -> None:
+async def test_a_forbidden_address_is_refused_without_a_connection(server: Answering) -> None:
     def refuse(host: str, port: int) -> str:
         raise TargetRefused(f"{host}:{port} is this machine itself")
 
@@ -185,14 +186,14 @@ async def test_a_name_without_an_address_is_tried_again() -> None:
     assert not isinstance(caught.value, ChannelRefused)
 
 
-async def test_a_proxy_of_the_environment_is_not_used(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_of_the_environment_is_not_used(server: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     await channel(server.port).send(sample.message(), "")
     assert len(server.requests) == 1
 
 
-async def test_a_server_that_is_away_or_silent_or_endless_is_one_clear_line(server: HttpServer) -> None:
+async def test_a_server_that_is_away_or_silent_or_endless_is_one_clear_line(server: Answering) -> None:
     with pytest.raises(ChannelError, match="connection refused"):
         await channel(free_port()).send(sample.message(), "")
     server.answer = lambda request: None
@@ -202,28 +203,28 @@ async def test_a_server_that_is_away_or_silent_or_endless_is_one_clear_line(serv
     assert await channel(server.port).send(sample.message(), "") == sample.message().id
 
 
-async def test_tls_is_verified_for_the_configured_name(certificate: tuple[Path, Path]) -> None:
-    async with http_server(server_tls(certificate)) as server:
-        url = f"https://mail.example:{server.port}/x"
-        await channel(0, url=url, ca_file=str(certificate[0])).send(sample.message(), "")
+async def test_tls_is_verified_for_the_configured_name() -> None:
+    trusted = certificate()
+    with http_server(trusted.server_context()) as server:
+        url = f"https://localhost:{server.port}/x"
+        await channel(0, url=url, ca_file=str(trusted.ca_file)).send(sample.message(), "")
         assert len(server.requests) == 1
-        with pytest.raises(ChannelError, match=r"certificate is not valid .*self-signed"):
+        with pytest.raises(ChannelError, match=r"certificate is not valid .*unable to get local issuer"):
             await channel(0, url=url).send(sample.message(), "")
+        other = url.replace("localhost", "other.example")
         with pytest.raises(ChannelError, match=r"certificate is not valid .*other\.example"):
-            await channel(0, url=url.replace("mail.", "other."), ca_file=str(certificate[0])).send(sample.message(), "")
+            await channel(0, url=other, ca_file=str(trusted.ca_file)).send(sample.message(), "")
         assert len(server.requests) == 1
 
 
-async def test_an_unverified_certificate_is_possible_and_logged(
-    certificate: tuple[Path, Path], caplog: pytest.LogCaptureFixture
-) -> None:
-    async with http_server(server_tls(certificate)) as server:
+async def test_an_unverified_certificate_is_possible_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with http_server(certificate().server_context()) as server:
         await channel(0, url=f"https://mail.example:{server.port}/x", verify=False).send(sample.message(), "")
         assert len(server.requests) == 1
     assert "certificate is not checked channel=hook host=mail.example" in caplog.text
 
 
-async def test_a_login_in_the_url_is_sent_and_never_shown(server: HttpServer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_login_in_the_url_is_sent_and_never_shown(server: Answering, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     url = f"http://user:CANARY-p%40ss@hooks.example:{server.port}/{PATH_TOKEN}?key=CANARY-query"
     shown: list[str] = []
