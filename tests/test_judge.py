@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,9 +13,9 @@ import pytest
 
 from redshank.clock import SystemClock
 from redshank.judge import Changes, Judge, JudgeSettings
-from redshank.model import Alert, Observation, TrackState
+from redshank.model import Alert, Condition, Observation, TrackState
 from redshank.rules.rule import Rule, default_rule
-from redshank.store import alerts, events, outbox, verdicts
+from redshank.store import alerts, events, outbox, state, verdicts
 from redshank.store.base import Store
 from tests.harness.clocks import FakeClock
 from tests.rules.script import box_at, ended, observe, track
@@ -168,6 +169,15 @@ async def test_a_storm_is_grouped_and_counted(store: Store) -> None:
     assert kinds.count(("mail", "open")) == 30
     assert kinds.count(("page", "open")) == 30
     assert kinds.count(("page", "update")) <= 13
+    memory = store.read(state.load)
+    assert len(json.dumps([list(memory.values()), [one.tracks for one in found]])) < 20_000
+
+
+async def test_a_storm_that_goes_on_over_a_restart_is_still_counted(store: Store) -> None:
+    rule = replace(default_rule(), max_per_minute=2)
+    await judge(store, [one for number in range(4) for one in visit(f"a{number}", 12 * number)], [rule])
+    await judge(store, [one for number in range(4, 8) for one in visit(f"a{number}", 12 * number, epoch=2)], [rule])
+    assert [grouped(store, one) for one in all_alerts(store)] == [6, 0]
 
 
 async def test_a_cooldown_holds_messages_back_but_not_alerts(store: Store) -> None:
@@ -175,8 +185,15 @@ async def test_a_cooldown_holds_messages_back_but_not_alerts(store: Store) -> No
     heard = await judge(store, [*visit("a", 0), *visit("b", 100), *visit("c", 300)], [rule])
     assert sent(heard) == [("mail", "open", "queued"), ("mail", "open", "suppressed"), ("mail", "open", "queued")]
     assert len(all_alerts(store)) == 3
+    reason = "cooldown: the last message was 20 s ago, this rule waits 60 s"
     held = [n for changes in heard for n in changes.notifications if n.status == "suppressed"]
-    assert held[0].error == "cooldown: the last message was 20 s ago, this rule waits 60 s"
+    assert [one.error for one in held] == [reason]
+    opened = [store.read(lambda conn, id=id: verdicts.of_track(conn, id)[0].conditions[-1]) for id in "abc"]  # type: ignore[misc]
+    assert opened == [
+        Condition("cooldown", "60 s since the last message", "over", True),
+        Condition("cooldown", "60 s since the last message", f"mail: {reason}", False),
+        Condition("cooldown", "60 s since the last message", "over", True),
+    ]
 
 
 async def test_a_dead_message_gives_its_cooldown_back(store: Store) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from redshank.clock import US_PER_S, Clock, new_id
-from redshank.model import SITE, Alert, Event, Notification, Observation, Verdict
+from redshank.model import SITE, Alert, Condition, Event, Notification, Observation, Verdict
 from redshank.rules import incident, scene_json
 from redshank.rules import state as state_json
 from redshank.rules.incident import Change, Incident, fold
@@ -241,15 +241,14 @@ class Judge:
             known = camera.states.get(alert.rule) or RuleState()
             still = {id for id in alert.tracks if id in known.watches}
             still |= {""} if known.moving is not None and known.moving.fired and not alert.tracks else set()
-            one = Incident(alert, frozenset(still), grouped)
+            one = Incident(alert, frozenset(still if alert.state == "open" else ()), grouped)
             rule = rules.get(alert.rule)
-            if alert.state == "open" and (rule is None or not rule.applies(alert.camera)):
-                orphans.append(incident.close(one, alert.updated, "rule removed"))
-            elif alert.state == "open" and (not still or self._removed(alert.camera)):
-                orphans.append(incident.close(one, alert.updated, "restarted"))
-            else:
-                one = replace(one, live=one.live if alert.state == "open" else frozenset())
-                camera.incidents[alert.rule] = (*camera.incidents.get(alert.rule, ()), one)
+            why = "rule removed" if rule is None or not rule.applies(alert.camera) else ""
+            why = why or ("restarted" if not still or self._removed(alert.camera) else "")
+            if alert.state == "open" and why:
+                one = incident.close(one, alert.updated, why)
+                orphans.append(one)
+            camera.incidents[alert.rule] = (*camera.incidents.get(alert.rule, ()), one)
         return orphans
 
     def _removed(self, camera: str) -> bool:
@@ -311,12 +310,16 @@ def _write(settings: JudgeSettings, group: Sequence[_Batch], now: int, conn: Con
     last = {change.incident.alert.id: change.incident for batch in group for _, change in batch.changes}
     for one in last.values():
         alerts.save(conn, one.alert, one.grouped, one.reason, site)
-    kept = [verdict for batch in group for verdict in batch.verdicts]
-    verdicts.add(conn, kept, site)
     queued: list[Notification] = []
+    cooldowns: dict[str, Condition] = {}
     for batch in group:
         for rule, change in batch.changes:
-            queued += _notify(settings, rule, change, now, conn)
+            rows = _notify(settings, rule, change, now, conn)
+            queued += rows
+            if change.kind == "open" and rule.cooldown_s > 0:
+                cooldowns[change.incident.alert.id] = _cooling(rule, rows)
+    kept = [_explained(*verdict, cooldowns) for batch in group for verdict in batch.verdicts]
+    verdicts.add(conn, kept, site)
     return Changes(
         tuple(event for batch in group for event in batch.events),
         tuple(change.incident.alert for batch in group for _, change in batch.changes if change.kind != "count"),
@@ -354,6 +357,19 @@ def _notify(settings: JudgeSettings, rule: Rule, change: Change, now: int, conn:
             row = outbox.queue(conn, wanted, settings.site)
             queued += [] if row is None else [row]
     return queued
+
+
+def _cooling(rule: Rule, rows: Sequence[Notification]) -> Condition:
+    """What the cooldown did to the messages of an alert that opened."""
+    held = "; ".join(f"{row.channel}: {row.error}" for row in rows if row.status == "suppressed")
+    return Condition("cooldown", f"{rule.cooldown_s:g} s since the last message", held or "over", not held)
+
+
+def _explained(verdict: Verdict, alert: str, cooldowns: Mapping[str, Condition]) -> tuple[Verdict, str]:
+    """An opening verdict with what its cooldown did, which only the outbox knows."""
+    if verdict.change == "open" and alert in cooldowns:
+        verdict = replace(verdict, conditions=(*verdict.conditions, cooldowns[alert]))
+    return verdict, alert
 
 
 def _cooldown(rule: Rule, alert: Alert) -> str:

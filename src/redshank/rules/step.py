@@ -113,8 +113,9 @@ def _so_far(seen: Look) -> tuple[str, ...]:
 
 def _open(rule: Rule, state: RuleState, time: int) -> tuple[RuleState, Literal["open", "update"], Condition]:
     """Whether the limit of the last minute lets one more alert open; if not, the trigger joins the newest."""
-    wanted = f"<= {rule.max_per_minute} a minute"
-    if len(state.opened) < rule.max_per_minute:
+    limit = max(1, rule.max_per_minute)
+    wanted = f"<= {limit} a minute"
+    if len(state.opened) < limit:
         opened = (*state.opened, time)
         return replace(state, opened=opened, over=0), "open", Condition("rate", wanted, str(len(opened)), True)
     got = f"{len(state.opened) + state.over + 1}: joins the newest alert"
