@@ -212,6 +212,7 @@ async def test_a_dead_message_gives_its_cooldown_back(store: Store) -> None:
         (Rule("r", channels=("page",)), [("page", "open"), ("page", "close")]),
         (Rule("r", severity="quiet"), []),
         (Rule("r", channels=("gone",)), []),
+        (Rule("r", channels=()), []),
     ],
 )
 async def test_each_channel_gets_the_news_it_can_use(store: Store, rule: Rule, kinds: list[tuple[str, str]]) -> None:

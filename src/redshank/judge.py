@@ -26,7 +26,7 @@ from redshank.model import SITE, Alert, Condition, Event, Notification, Observat
 from redshank.rules import incident, scene_json
 from redshank.rules import state as state_json
 from redshank.rules.incident import Change, Incident, fold
-from redshank.rules.rule import Rule, Zones, default_rule
+from redshank.rules.rule import Rule, ZoneLabels, Zones, default_rule
 from redshank.rules.scene import Scene, SceneSettings, View, finish, view
 from redshank.rules.state import RuleState
 from redshank.rules.step import step
@@ -64,8 +64,9 @@ class JudgeSettings:
     channels: Mapping[str, bool] = field(default_factory=dict)
     """Every working channel → whether it can change a message it sent."""
     zones: Zones = field(default_factory=dict)
+    zone_labels: ZoneLabels = field(default_factory=dict)
     scene: SceneSettings = field(default_factory=SceneSettings)
-    """For every camera; its `polygons` are taken from `zones`."""
+    """For every camera; its zones are taken from the two above."""
     cameras: Collection[str] | None = None
     """Those configured: what is still open of others is closed at start. None = do not look."""
     site: str = SITE
@@ -109,7 +110,8 @@ class Judge:
     ) -> None:
         """`heard` is called on the event loop after each commit and must not block. No rules = `default_rule()`."""
         self._settings = settings or JudgeSettings()
-        self._rules = [replace(rule, polygons=self._settings.zones) for rule in rules or [default_rule()]]
+        zones, labels = self._settings.zones, self._settings.zone_labels
+        self._rules = [replace(rule, polygons=zones, zone_labels=labels) for rule in rules or [default_rule()]]
         self._store = store
         self._clock = clock
         self._heard = heard
@@ -197,7 +199,8 @@ class Judge:
     def _camera(self, name: str) -> _Camera:
         found = self._cameras.get(name)
         if found is None:
-            found = _Camera(replace(self._settings.scene, polygons=self._settings.zones.get(name, {})))
+            zones, labels = self._settings.zones.get(name, {}), self._settings.zone_labels.get(name, {})
+            found = _Camera(replace(self._settings.scene, polygons=zones, zone_labels=labels))
             self._cameras[name] = found
         return found
 
@@ -345,7 +348,7 @@ def _notify(settings: JudgeSettings, rule: Rule, change: Change, now: int, conn:
         return []
     alert = change.incident.alert
     queued = []
-    for channel in rule.channels or tuple(settings.channels):
+    for channel in settings.channels if rule.channels is None else rule.channels:
         can_update = settings.channels.get(channel)
         if can_update is None:
             continue

@@ -39,6 +39,16 @@ def walk(rule: Rule, *tracks: Track) -> list[Observation]:
         (Rule("r", zones=("garden",), inertia=1, polygons=ZONES), track(box=box_at(0.5, 0.5)), []),
         (Rule("r", zones=("garden",), inertia=1, polygons=ZONES), track(box=box_at(0.501, 0.8)), ["zone"]),
         (Rule("r", zones=("garden",), inertia=1, polygons=ZONES), track(box=box_at(0.25, 1.2)), []),
+        (
+            Rule("r", zones=("garden",), inertia=1, polygons=ZONES, zone_labels={"door": {"garden": ("cat",)}}),
+            track(box=INSIDE),
+            ["zone"],
+        ),
+        (
+            Rule("r", zones=("garden",), inertia=1, polygons=ZONES, zone_labels={"door": {"garden": ()}}),
+            track(box=INSIDE),
+            [],
+        ),
         (Rule("r", zones=("porch",), inertia=1, polygons=ZONES), track(box=INSIDE), ["zone"]),
         (Rule("r", zones=("garden",), polygons=ZONES), track(box=INSIDE), ["zone"]),
         (Rule("r", min_time_s=1.0), track(look=5, start=0), []),

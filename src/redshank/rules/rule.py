@@ -10,6 +10,8 @@ from redshank.geometry import Polygon
 
 Zones = Mapping[str, Mapping[str, Polygon]]
 """Camera → zone name → corners in 0–1 of the reference picture."""
+ZoneLabels = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""Camera → zone name → the only labels that count there; a zone not named, or with none, is for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,15 @@ class Rule:
     """Alerts opened on one camera; further triggers join the newest alert, which counts them."""
     severity: Literal["alert", "quiet"] = "alert"
     """quiet = an alert on the page, no message."""
-    channels: tuple[str, ...] = ()
+    channels: tuple[str, ...] | None = None
+    """Who is told: None = every working channel, empty = nobody."""
     notify_close: bool = False
     """Tell channels that cannot change a message also of the end."""
     enabled: bool = True
     polygons: Zones = field(default_factory=dict)
-    """All zones of all cameras; given by whoever builds the rule (the judge)."""
+    """All zones of all cameras; the judge fills it in."""
+    zone_labels: ZoneLabels = field(default_factory=dict)
+    """The same for zones that only some labels can be in."""
 
     def applies(self, camera: str) -> bool:
         return self.enabled and (not self.cameras or camera in self.cameras)

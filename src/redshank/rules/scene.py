@@ -25,6 +25,8 @@ class SceneSettings:
 
     polygons: Mapping[str, Polygon] = field(default_factory=dict)
     """Its zones."""
+    zone_labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Zone → the only labels that count there."""
     inertia: int = 3
     """Looks inside before an event counts a zone as entered."""
     patience_s: float = 10.0
@@ -175,7 +177,7 @@ def _look(settings: SceneSettings, one: Known | None, id: str, track: Track, see
         if one.last.top_score > track.top_score:  # a track that continues it has not seen it so well
             last = replace(last, top_score=one.last.top_score, top_time=one.last.top_time)
     if track.seen and track.state is not TrackState.ENDED:
-        inside = zone.look(inside, settings.polygons, track.box, seen.time)
+        inside = zone.look(inside, settings.polygons, settings.zone_labels, track, seen.time)
     new = tuple(name for name in zone.counted(inside, settings.inertia) if name not in event.zones)
     if new or _is_news(event, last):
         event = _event(replace(event, zones=(*event.zones, *new)), last)

@@ -70,9 +70,10 @@ def _see(rule: Rule, watch: Watch, seen: Observation, track: Track) -> Watch:
     rest = watch.rest
     if rest is not None and track.state is TrackState.ACTIVE and iou(rest, track.box) < LEFT:
         rest = None
+    polygons, only = rule.polygons.get(seen.camera, {}), rule.zone_labels.get(seen.camera, {})
     return replace(
         watch,
-        inside=look(watch.inside, rule.polygons.get(seen.camera, {}), track.box, seen.time),
+        inside=look(watch.inside, polygons, only, track, seen.time),
         rest=rest,
         recent=(*watch.recent, track.score)[-RECENT:],
     )

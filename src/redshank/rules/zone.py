@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from redshank.geometry import Polygon, clip, contains
-from redshank.model import Box
+from redshank.model import Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,23 @@ class Inside:
     """Time of the first look inside."""
 
 
-def look(stay: tuple[Inside, ...], polygons: Mapping[str, Polygon], box: Box, time: int) -> tuple[Inside, ...]:
+def look(
+    stay: tuple[Inside, ...],
+    polygons: Mapping[str, Polygon],
+    only: Mapping[str, tuple[str, ...]],
+    track: Track,
+    time: int,
+) -> tuple[Inside, ...]:
     """The stays after one more look at the object. It stands where the bottom-centre of the visible part of its box is; one
-    look outside ends a stay."""
+    look outside ends a stay. `only`: zone → the labels that count there, if not all."""
     if not polygons:
         return ()
-    foot = clip(box).foot
+    foot = clip(track.box).foot
     known = {one.zone: one for one in stay}
     found = []
     for zone, polygon in polygons.items():
-        if contains(polygon, foot):
+        labels = only.get(zone)
+        if (not labels or track.label in labels) and contains(polygon, foot):
             before = known.get(zone)
             found.append(Inside(zone, before.looks + 1, before.since) if before else Inside(zone, 1, time))
     return tuple(found)
