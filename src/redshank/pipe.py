@@ -3,7 +3,7 @@
 A message is a kind, a small JSON header and raw bytes:
 
     4 bytes big-endian  length of what follows
-    2 bytes             length of the JSON part
+    4 bytes             length of the JSON part
     JSON                {"k": kind, …header}
     rest                body (packet or JPEG bytes)
 
@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MAX_BYTES = 32 * 1024 * 1024
-_HEAD = struct.Struct(">IH")
+_HEAD = struct.Struct(">II")
+_SIZE = struct.Struct(">I")
 
 
 class PipeBroken(ConnectionError):
@@ -40,15 +41,15 @@ class Note:
 
 def pack(note: Note) -> bytes:
     head = json.dumps({"k": note.kind, **note.header}, separators=(",", ":")).encode()
-    return _HEAD.pack(2 + len(head) + len(note.body), len(head)) + head + note.body
+    return _HEAD.pack(4 + len(head) + len(note.body), len(head)) + head + note.body
 
 
 def unpack(payload: bytes) -> Note:
     """The inverse, without the leading length. Raises PipeBroken."""
-    (size,) = struct.unpack_from(">H", payload)
+    (size,) = _SIZE.unpack_from(payload)
     try:
-        header = json.loads(payload[2 : 2 + size])
-        return Note(header.pop("k"), header, payload[2 + size :])
+        header = json.loads(payload[4 : 4 + size])
+        return Note(header.pop("k"), header, payload[4 + size :])
     except (ValueError, KeyError, AttributeError) as error:
         raise PipeBroken("malformed message between processes") from error
 
@@ -68,8 +69,8 @@ class Pipe:
     async def read(self) -> Note:
         """Raises PipeBroken at the end of the other process."""
         try:
-            (size,) = struct.unpack(">I", await self._reader.readexactly(4))
-            if not 2 <= size <= MAX_BYTES:
+            (size,) = _SIZE.unpack(await self._reader.readexactly(4))
+            if not 4 <= size <= MAX_BYTES:
                 raise PipeBroken(f"message of {size} bytes between processes")
             return unpack(await self._reader.readexactly(size))
         except (asyncio.IncompleteReadError, OSError) as error:

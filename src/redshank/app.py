@@ -1,0 +1,174 @@
+"""The composition root: builds the parts of the hub from the configuration and runs them until it is told to stop.
+
+Order of a start: own the data folder → open the store → raise the epoch → judge reads its state back → channels and bus → capture →
+model → vision. Order of a stop: workers, then what they said is judged and committed, then notifier, bus, store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from redshank import logs, status
+from redshank.clock import Clock, SystemClock
+from redshank.errors import ConfigError, RedshankError
+from redshank.targets import Targets
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from redshank.alert.base import Channel
+    from redshank.config.load import Loaded
+    from redshank.vision.detect import Detector
+
+log = logging.getLogger(__name__)
+
+SETUP_LOOK_S = 2.0
+
+
+class View(Protocol):
+    """Shows the status once a second; on the event loop."""
+
+    def show(self, status: Mapping[str, Any]) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def launch(config: Path | None, data: Path | None, view: View | None) -> None:
+    """`redshank run`: blocks until SIGTERM or SIGINT. Raises RedshankError when it cannot start at all."""
+    asyncio.run(_until_stopped(config, data, view))
+
+
+async def _until_stopped(config: Path | None, data: Path | None, view: View | None) -> None:
+    task = asyncio.ensure_future(_run(config, data, view, SystemClock()))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _run(config: Path | None, data: Path | None, view: View | None, clock: Clock) -> None:
+    from redshank.site import Site
+
+    folder = data_folder(config, data)
+    with status.owned(folder):
+        logs.to_file(folder / "redshank.log", also_stderr=view is None)
+        loaded = await _configured(config, folder, clock, view)
+        for problem in loaded.problems:
+            log.error("configuration: %s", problem)
+        levels = {**loaded.config.logger.logs, "redshank": loaded.config.logger.default}
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level.upper())
+        try:
+            await Site(loaded, folder, clock, view).run()
+        finally:
+            if view is not None:
+                view.stop()
+
+
+async def _configured(config: Path | None, folder: Path, clock: Clock, view: View | None) -> Loaded:
+    """A configuration with a camera; until there is one, say what to do and look again: set-up mode."""
+    from redshank.report import setup_status
+
+    told = ""
+    while True:
+        loaded, problem = read_config(config)
+        if loaded is not None and any(camera.enabled for camera in loaded.config.cameras.values()):
+            return loaded
+        words = problem or _what_to_do(loaded)
+        if words != told:
+            told = words
+            log.warning("set-up mode: %s", words)
+            if view is None:
+                print(f"redshank: set-up mode. {words}", flush=True)
+        now = setup_status(words, str(folder), clock.now())
+        status.write(folder, now)
+        if view is not None:
+            view.show(now)
+        await clock.sleep(SETUP_LOOK_S)
+
+
+def _what_to_do(loaded: Loaded | None) -> str:
+    if loaded is None or loaded.path is None:
+        return (
+            "There is no configuration yet. Write one with: redshank init, then put a camera in; it is noticed at once."
+        )
+    problems = "".join(f"\n  {problem}" for problem in loaded.problems)
+    return (
+        f"{loaded.path} has no camera that is switched on. Add one under `cameras:`; it is noticed at once.{problems}"
+    )
+
+
+def read_config(config: Path | None) -> tuple[Loaded | None, str]:
+    """The configuration as it is, or why it cannot be read."""
+    from redshank.config.load import find, load
+
+    try:
+        return load(find(config, os.environ), os.environ), ""
+    except ConfigError as error:
+        return None, str(error)
+
+
+def data_folder(config: Path | None, data: Path | None) -> Path:
+    """`--data`, else the configuration's `data`, else the default."""
+    if data is not None:
+        return data.expanduser().absolute()
+    from redshank.config.load import load
+
+    loaded, _problem = read_config(config)
+    return (loaded or load(None, os.environ)).config.data.expanduser().absolute()
+
+
+def open_channel(config_path: Path | None, name: str) -> Channel:
+    """For `redshank notify test`. Raises ConfigError naming the channels there are."""
+    from redshank import plugs
+
+    loaded, problem = read_config(config_path)
+    if loaded is None:
+        raise ConfigError(problem)
+    channels = loaded.config.channels
+    if name not in channels:
+        known = ", ".join(channels) or "none"
+        raise ConfigError(f"{loaded.path or 'no configuration'}: there is no channel {name!r}; configured: {known}")
+    targets = Targets(loaded.config.security.allow_targets)
+    return plugs.open_channel(name, channels[name], targets.check, SystemClock())
+
+
+def open_detector(name: str, bars: Progress | None = None, device: str = "auto") -> Detector:
+    """A model ready to run, fetched first when it is a known one that is not here yet. Raises ModelError."""
+    from redshank.vision.models import CATALOGUE, default_store, find, load, pull
+
+    store = default_store()
+    if name in CATALOGUE:
+        with fetching(bars, f"fetching {name}") as progress:
+            pull(name, store, progress)
+    elif not Path(name).exists():
+        find(name, store)
+    return load(name, store, device)
+
+
+@contextlib.contextmanager
+def fetching(bars: Progress | None, what: str) -> Iterator[Any]:
+    """A progress callback of (bytes done, bytes in all) drawn as a bar that goes away at the end."""
+    if bars is None:
+        yield lambda _done, _total: None
+        return
+    bar = bars.add_task(what, total=None)
+    try:
+        yield lambda done, total: bars.update(bar, completed=done, total=total)
+    finally:
+        bars.remove_task(bar)
+
+
+def explain(error: BaseException) -> str:
+    """The one line of the first error of ours inside a group."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) if isinstance(error, RedshankError) else f"{type(error).__name__}: {error}"

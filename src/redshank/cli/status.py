@@ -1,0 +1,50 @@
+"""`redshank status`: how the running system is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def status(
+    config: Annotated[Path | None, typer.Option("--config", help="Configuration file.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Data folder; default: the configuration's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for scripts.")] = False,
+) -> None:
+    """Show cameras, detector, alerts and channels of the running Redshank. Ends with 1 when none is running or something is wrong."""
+    from redshank.app import data_folder
+    from redshank.cli.output import err, print_json
+    from redshank.status import read
+
+    folder = data_folder(config, data)
+    found = read(folder)
+    if found is None:
+        if as_json:
+            print_json({"running": False, "data": str(folder)})
+        else:
+            err.print(f"No Redshank is running on {folder}. Start one with: redshank run", highlight=False)
+        raise typer.Exit(1)
+    if as_json:
+        print_json({"running": True, **found})
+    else:
+        _show(found)
+    raise typer.Exit(0 if found.get("ok") else 1)
+
+
+def _show(found: dict[str, Any]) -> None:
+    from redshank.cli.output import print_table
+
+    rows = [
+        (c["camera"], c["stream"], c["status"], c["since"], f"{c['fps']:.1f}", f"{c['bitrate'] / 1e6:.2f}", c["reason"])
+        for c in found["cameras"]
+    ]
+    print_table(("camera", "stream", "status", "since", "fps", "Mbit/s", "reason"), rows)
+    detector = found["detector"]
+    print(f"\ndetector: {detector.get('model', '-')} {detector.get('reason', '')}".rstrip())
+    print(f"alerts: {found['alerts']['open']} open, {found['alerts']['total']} since start")
+    for name, channel in found["channels"].items():
+        print(f"channel {name}: {channel}")
+    for problem in found["problems"]:
+        print(f"problem: {problem}")

@@ -1,0 +1,51 @@
+"""Logging: one line per record with its fields, to a rotated file and, without a live view, to standard error.
+
+Whatever a record says goes through `targets.redact` once more, so that a credential that slipped into a foreign library's message
+does not reach a log either.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from redshank.targets import redact
+
+MAX_BYTES = 10_000_000
+KEPT = 3
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class FieldsFormatter(logging.Formatter):
+    """`time LEVEL logger message key=value …`, redacted."""
+
+    def __init__(self, process: str = "hub") -> None:
+        super().__init__(f"%(asctime)s %(levelname)s {process} %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = " ".join(f"{key}={value}" for key, value in vars(record).items() if key not in _PLAIN)
+        return redact(f"{super().format(record)} {fields}".rstrip())
+
+
+def to_stderr(process: str, level: str = "INFO") -> None:
+    """For a worker, whose standard error the hub owns."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(FieldsFormatter(process))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def to_file(path: Path, also_stderr: bool, level: str = "INFO", levels: Mapping[str, str] | None = None) -> None:
+    """For the hub. Raises OSError when the file cannot be written."""
+    handlers: list[logging.Handler] = [RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEPT)]
+    if also_stderr:
+        handlers.append(logging.StreamHandler(sys.stderr))
+    for handler in handlers:
+        handler.setFormatter(FieldsFormatter())
+    logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
+    for library in ("aiokafka", "httpx", "httpcore", "aiosmtplib", "alembic"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    for name, each in (levels or {}).items():
+        logging.getLogger(name).setLevel(each.upper())

@@ -1,0 +1,1 @@
+"""The bodies of our processes: capture and vision, and what crosses between them."""

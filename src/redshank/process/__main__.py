@@ -1,0 +1,30 @@
+"""`python -m redshank.process NAME PIPE_FD HAND_FD`: started by the supervisor, never by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+from redshank import logs
+from redshank.process.worker import run_body
+
+
+def main() -> None:
+    name, pipe_fd, hand_fd = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    logs.to_stderr(name)
+    if name.startswith("capture"):
+        from redshank.process.capture import capture as body
+    else:
+        from redshank.process.sandbox import confine
+        from redshank.process.vision import vision as body
+
+        confine()
+    asyncio.run(run_body(body, pipe_fd, hand_fd))
+    logging.shutdown()
+    # A reader stuck in a camera's socket or a model in native code must not keep a stopped process alive.
+    os._exit(0)
+
+
+main()

@@ -1,0 +1,152 @@
+"""The capture process: cameras in, packets out. It never decodes; nothing that happens elsewhere can stop it.
+
+Threads: the event loop (notes from and to the hub, packets to vision), one reader per stream. Packets for vision wait in the
+fan-out's bounded queue; when vision does not take them they are dropped to the next keyframe and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from pydantic import TypeAdapter
+from redshank.media.connect import opener, tls_verified
+
+from redshank.bus.messages import encode
+from redshank.clock import US_PER_S
+from redshank.media.fanout import Bounds, Fanout, Reader
+from redshank.media.reader import StreamReader, StreamSettings, Stuck
+from redshank.model import CameraState, Packet
+from redshank.pipe import Note, Pipe, PipeBroken, pack
+from redshank.process.settings import CaptureSettings
+from redshank.process.wire import Sender
+from redshank.process.worker import Worker
+from redshank.targets import Targets
+
+log = logging.getLogger(__name__)
+
+AFTER_US = US_PER_S // 2
+"""A cut goes on so long after the wanted time: the picture wanted may be shown later than it is sent."""
+MAX_CUT_BYTES = 24_000_000
+TICK_S = 1.0
+
+
+SETTINGS = TypeAdapter(CaptureSettings)
+
+
+class Capture:
+    """The process: its readers, their fan-outs, the connection to vision."""
+
+    def __init__(self, worker: Worker, settings: CaptureSettings) -> None:
+        self._worker = worker
+        self._settings = settings
+        self._fanouts = {(s.camera, s.stream): Fanout(Bounds(s.ring_s)) for s in settings.streams}
+        self._readers: list[StreamReader] = []
+        self._ready = asyncio.Event()
+        self._to_vision: list[asyncio.Task[None]] = []
+        self._exhausted = ""
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._worker.beat(self._stats))
+            self._worker.on_socket(lambda pipe: self._connected(group, pipe))
+            group.create_task(self._worker.listen(self._on_note))
+            self._start_readers()
+            group.create_task(self._tick())
+
+    def _start_readers(self) -> None:
+        targets = Targets(self._settings.allow_targets)
+        stuck = Stuck(self._on_exhausted)
+        for s in self._settings.streams:
+            settings = StreamSettings(
+                s.camera, s.stream, self._settings.epoch, s.sleeps, s.ends, tls_verified(s.source)
+            )
+            fanout = self._fanouts[s.camera, s.stream]
+            reader = StreamReader(
+                settings, opener(s.source, targets), fanout, self._worker.clock, self._on_state, stuck
+            )
+            self._readers.append(reader)
+            reader.start()
+
+    async def _tick(self) -> None:
+        while True:
+            await self._worker.clock.sleep(TICK_S)
+            for reader in self._readers:
+                reader.tick()
+
+    def _stats(self) -> dict[str, Any]:
+        stats: dict[str, Any] = {"streams": len(self._readers)}
+        if self._exhausted:
+            # Threads that hang in a camera's socket cannot be ended; the supervisor replaces the whole process.
+            stats |= {"stuck_s": 1e9, "stuck_in": self._exhausted}
+        return stats
+
+    def _on_state(self, state: CameraState) -> None:
+        """From any reader's thread."""
+        self._worker.tell_soon(Note("state", encode(state)))
+
+    def _on_exhausted(self) -> None:
+        self._exhausted = "a camera's connection"
+
+    async def _on_note(self, note: Note) -> None:
+        log.warning("unexpected note", extra={"kind": note.kind})
+
+    def _connected(self, group: asyncio.TaskGroup, pipe: Pipe) -> None:
+        """A (new) vision process: it gets every analysed stream from its newest keyframe on, and may ask for cuts."""
+        for task in self._to_vision:
+            task.cancel()
+        self._to_vision = [group.create_task(self._forward(pipe)), group.create_task(self._answer(pipe))]
+
+    async def _forward(self, pipe: Pipe) -> None:
+        wake = partial(self._worker.soon, self._ready.set)
+        now = self._worker.clock.now()
+        streams = [(s.camera, s.stream) for s in self._settings.streams if s.analysed]
+        readers = [self._fanouts[key].join("vision", wake=wake, since=now) for key in streams]
+        sender = Sender()
+        self._ready.set()
+        try:
+            while True:
+                await self._ready.wait()
+                self._ready.clear()
+                for packet in _waiting(readers):
+                    for note in sender.notes(packet):
+                        pipe.write(note)
+                    await pipe.drain()
+        except PipeBroken:
+            log.info("vision is gone")
+        finally:
+            for reader in readers:
+                reader.close()
+
+    async def _answer(self, pipe: Pipe) -> None:
+        with contextlib.suppress(PipeBroken):
+            while True:
+                note = await pipe.read()
+                if note.kind == "cut":
+                    pipe.write(Note("cut", {"number": note.header["number"]}, self._cut(note)))
+
+    def _cut(self, note: Note) -> bytes:
+        """The main stream's packets around a time, packed one after another; empty when there are none."""
+        fanout = self._fanouts.get((note.header["camera"], "main"))
+        if fanout is None:
+            return b""
+        time: int = note.header["time"]
+        packets = [p for p in fanout.since(time) if p.format.kind == "video" and p.time <= time + AFTER_US]
+        if not packets or packets[0].time > time + AFTER_US:
+            return b""
+        sender = Sender()
+        cut = b"".join(pack(each) for packet in packets for each in sender.notes(packet))
+        return cut if len(cut) <= MAX_CUT_BYTES else b""
+
+
+def _waiting(readers: Iterable[Reader]) -> Iterable[Packet]:
+    return (packet for reader in readers for packet in reader.take())
+
+
+async def capture(worker: Worker) -> None:
+    """The body."""
+    await Capture(worker, SETTINGS.validate_json(await worker.settings())).run()

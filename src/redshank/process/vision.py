@@ -1,0 +1,252 @@
+"""The vision process: packets in, observations out.
+
+Threads: the event loop (packets from capture, notes from and to the hub), one analysis thread per camera, one detector thread,
+a pool of four for stills. It opens no network and no file but the model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from redshank.bus.messages import encode
+from redshank.camera import Camera, CameraSettings, Look
+from redshank.clock import NS_PER_S
+from redshank.errors import ModelError
+from redshank.model import Box, Detection, Packet
+from redshank.pipe import Note, Pipe, PipeBroken
+from redshank.process.sandbox import forbid_writing
+from redshank.process.settings import AnalysisSettings, StillRequest, VisionSettings
+from redshank.process.still import Stills
+from redshank.process.wire import PACKET, Receiver
+from redshank.process.worker import Worker
+from redshank.vision.detect import Detector
+from redshank.vision.device import DetectorThread
+from redshank.vision.models import default_store, load
+from redshank.vision.motion import MotionSettings
+from redshank.vision.still import still_from_json
+from redshank.vision.track import TrackSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+QUEUE_PACKETS = 300
+QUEUE_BYTES = 16_000_000
+LATE_PACKETS = 20
+"""More than this waiting means that we are behind: decode, but look only at the newest."""
+DETECT_DEADLINE_S = 10.0
+
+
+SETTINGS = TypeAdapter(VisionSettings)
+
+
+class CameraThread:
+    """One camera's queue and the thread that empties it.
+
+    The queue is bounded in packets and bytes; when it is full everything up to the next keyframe is dropped and counted.
+    """
+
+    def __init__(self, camera: Camera, name: str, worker: Worker) -> None:
+        self.camera = camera
+        self.name = name
+        self.dropped = 0
+        self.frames = 0
+        self.looks = 0
+        self.detections = 0
+        self.failed = 0
+        self._worker = worker
+        self._queue: deque[Packet] = deque()
+        self._bytes = 0
+        self._skipping = False
+        self._ready = threading.Condition()
+        self._open = True
+        self._thread = threading.Thread(target=self._run, name=f"analysis-{name}", daemon=True)
+        self._thread.start()
+
+    def put(self, packet: Packet) -> None:
+        """From the loop; never blocks."""
+        with self._ready:
+            if packet.keyframe and len(self._queue) < QUEUE_PACKETS // 2:
+                self._skipping = False
+            if self._skipping or len(self._queue) >= QUEUE_PACKETS or self._bytes + len(packet.data) > QUEUE_BYTES:
+                self._skipping = True
+                self.dropped += 1
+                return
+            self._queue.append(packet)
+            self._bytes += len(packet.data)
+            self._ready.notify()
+
+    def stop(self) -> None:
+        with self._ready:
+            self._open = False
+            self._ready.notify()
+
+    def stats(self) -> dict[str, Any]:
+        return {
+            "waiting": len(self._queue),
+            "dropped": self.dropped,
+            "looks": self.looks,
+            "detections": self.detections,
+            "failed": self.failed,
+            "stages": self.camera.stages.table(),
+        }
+
+    def _run(self) -> None:
+        while (packet := self._next()) is not None:
+            try:
+                looks = self.camera.feed(packet, late=len(self._queue) > LATE_PACKETS)
+            except ModelError as error:
+                self.failed += 1
+                log.error("detector failed", extra={"camera": self.name, "reason": str(error)})
+                continue
+            for look in looks:
+                self._tell(look)
+
+    def _next(self) -> Packet | None:
+        with self._ready:
+            self._ready.wait_for(lambda: self._queue or not self._open)
+            if not self._open:
+                return None
+            packet = self._queue.popleft()
+            self._bytes -= len(packet.data)
+            return packet
+
+    def _tell(self, look: Look) -> None:
+        self.looks += 1
+        self.detections += len(look.observation.detections)
+        self._worker.tell_soon(Note("look", encode(look.observation)))
+
+
+class Vision:
+    """The process: its cameras, its detector, its connection to capture."""
+
+    def __init__(self, worker: Worker, settings: VisionSettings) -> None:
+        self._worker = worker
+        self._settings = settings
+        self._detector: DetectorThread | None = None
+        self._cameras: dict[str, CameraThread] = {}
+        self._stills = Stills(worker, self.still_of)
+        self._packets: Pipe | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._registers: dict[str, set[tuple[str, Box]]] = {}
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._worker.beat(self.stats))
+            await self._load()
+            self._worker.on_socket(self._connected)
+            group.create_task(self._registers_out())
+            group.create_task(self._worker.listen(self._on_note))
+
+    async def _load(self) -> None:
+        s = self._settings
+        detector = await asyncio.to_thread(load, s.model, default_store(), s.device, s.threads)
+        forbid_writing()
+        device = self._detector = DetectorThread(detector, self._worker.clock)
+        device.start()
+        for analysis in s.cameras:
+            name = analysis.camera
+            camera = Camera(_camera_settings(analysis, s.epoch, detector), partial(_detect, device, name))
+            camera.restore(tuple(still_from_json(one) for one in s.registers.get(name, ())))
+            self._cameras[name] = CameraThread(camera, name, self._worker)
+        hello = {"model": detector.model_id, "labels": list(detector.labels), "input": list(detector.input_size)}
+        self._worker.pipe.write(Note("ready", hello))
+
+    def stats(self) -> dict[str, Any]:
+        """The beat: also says when the detector has been at one picture for too long."""
+        if self._detector is None:
+            return {"loading": True}
+        counts = self._detector.statistics
+        return {
+            "cameras": {name: thread.stats() for name, thread in self._cameras.items()},
+            "detector": {**asdict(counts), "ms": round(counts.ms_per_picture, 1)},
+            "stuck_s": (self._worker.clock.mono_ns() - self._detector.last_progress_mono_ns) / NS_PER_S,
+            "stuck_in": "the detector",
+        }
+
+    def still_of(self, camera: str, track: str) -> bytes | None:
+        """The best analysed picture of a track, when there is no better one."""
+        thread = self._cameras.get(camera)
+        still = thread.camera.stills.get(track) if thread else None
+        return still.jpeg if still else None
+
+    def _connected(self, pipe: Pipe) -> None:
+        if self._packets is not None:
+            self._packets.close()
+        self._packets = pipe
+        self._stills.capture = pipe
+        task = self._worker.loop.create_task(self._read(pipe))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read(self, pipe: Pipe) -> None:
+        receiver = Receiver()
+        with contextlib.suppress(PipeBroken):
+            while True:
+                note = await pipe.read()
+                if note.kind == "cut":
+                    self._stills.on_cut(note)
+                    continue
+                packet = receiver.packet(note)
+                if note.kind == PACKET and packet is not None and packet.camera in self._cameras:
+                    self._cameras[packet.camera].put(packet)
+
+    async def _on_note(self, note: Note) -> None:
+        if note.kind == "still":
+            self._stills.ask(StillRequest.from_note(note))
+
+    async def _registers_out(self) -> None:
+        """Still objects survive a restart: the hub keeps what we last knew."""
+        while True:
+            await self._worker.clock.sleep(5.0)
+            for name, thread in self._cameras.items():
+                register = thread.camera.still()
+                places = {(one.id, one.box) for one in register}
+                if places != self._registers.get(name, set()):
+                    self._registers[name] = places
+                    known = [one.as_json() for one in register]
+                    self._worker.pipe.write(Note("register", {"camera": name, "register": known}))
+
+
+def _camera_settings(told: AnalysisSettings, epoch: int, detector: Detector) -> CameraSettings:
+    return CameraSettings(
+        camera=told.camera,
+        input_size=detector.input_size,
+        epoch=epoch,
+        fps=told.fps,
+        labels=frozenset(told.labels),
+        filters=told.filters,
+        privacy=told.privacy,
+        full_every_s=told.full_every_s,
+        motion=MotionSettings(told.sensitivity, told.min_area, told.min_frames, told.masks),
+        tracking=TrackSettings(birth_score=told.min_score, high_score=told.min_score),
+    )
+
+
+def _detect(
+    device: DetectorThread, camera: str, pictures: Sequence[NDArray[np.uint8]], floor: float
+) -> list[list[Detection]] | None:
+    return device.detect(camera, pictures, floor, DETECT_DEADLINE_S)
+
+
+async def vision(worker: Worker) -> None:
+    """The body."""
+    settings = SETTINGS.validate_json(await worker.settings())
+    try:
+        await Vision(worker, settings).run()
+    except* ModelError as errors:
+        # Without a model there is nothing to do here; the hub shows why and starts us again later.
+        worker.pipe.write(Note("trouble", {"reason": str(errors.exceptions[0])}))
+        await worker.pipe.drain()

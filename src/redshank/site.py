@@ -1,0 +1,200 @@
+"""One site, running: the hub with its store, bus, channels, judge and workers, wired together and watched."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from redshank import plugs, status, wiring
+from redshank.alert.compose import Composer
+from redshank.blobs.disk import DiskBlobs
+from redshank.clock import Clock
+from redshank.config.load import Loaded
+from redshank.errors import ChannelError, StoreError
+from redshank.hub import Hub, Links
+from redshank.judge import Judge, JudgeSettings
+from redshank.notify import Notifier, Route
+from redshank.pipe import Note
+from redshank.process.settings import CaptureSettings, VisionSettings
+from redshank.report import Reporter, Subject
+from redshank.store import still
+from redshank.store.base import Store
+from redshank.supervisor import Supervisor, Worker, connect
+from redshank.targets import Targets, redact
+
+if TYPE_CHECKING:
+    from redshank.app import View
+
+log = logging.getLogger(__name__)
+
+STATUS_S = 1.0
+MODEL_RETRY_S = 30.0
+STOP_S = 3.0
+_CAPTURE = TypeAdapter(CaptureSettings)
+_VISION = TypeAdapter(VisionSettings)
+
+
+class Pair:
+    """One capture and one vision process and the cameras they share."""
+
+    def __init__(self, number: int, cameras: list[str], site: Site) -> None:
+        self.cameras = cameras
+        self._site = site
+        hub = site.hub
+        self.capture = Worker(f"capture-{number}", self._capture_settings, hub.on_capture, self._changed)
+        self.vision = Worker(f"vision-{number}", self._vision_settings, self._on_vision, self._changed)
+        hub.vision |= dict.fromkeys(cameras, self.vision)
+
+    async def _on_vision(self, note: Note) -> None:
+        await self._site.hub.on_vision(self.vision, note)
+
+    def _changed(self, alive: bool) -> None:
+        if alive:
+            connect(self.capture, self.vision)
+
+    async def _capture_settings(self) -> bytes:
+        config = self._site.config
+        streams = [s for name in self.cameras for s in wiring.streams(config, name)]
+        epoch = await self._site.next_epoch()
+        return _CAPTURE.dump_json(CaptureSettings(tuple(streams), epoch, config.security.allow_targets))
+
+    async def _vision_settings(self) -> bytes:
+        config, store = self._site.config, self._site.store
+        looked_at = [name for name in self.cameras if config.cameras[name].detect.enabled]
+        registers = {name: await asyncio.to_thread(store.read, partial(still.load, camera=name)) for name in looked_at}
+        return _VISION.dump_json(
+            VisionSettings(
+                model=config.detector.model,
+                device=config.detector.device,
+                threads=config.detector.threads or None,
+                epoch=await self._site.next_epoch(),
+                cameras=tuple(wiring.analysis(config, name) for name in looked_at),
+                registers=registers,
+            )
+        )
+
+
+class Site:
+    """Everything of one site on this machine. `run` returns when it is cancelled and everything has stopped."""
+
+    def __init__(self, loaded: Loaded, folder: Path, clock: Clock, view: View | None, workers: int = 1) -> None:
+        self.config = loaded.config
+        self.clock = clock
+        self._folder = folder
+        self._view = view
+        self._problems = [str(problem) for problem in loaded.problems]
+        self._loaded = loaded
+        self.store = Store(f"sqlite:///{folder / 'redshank.db'}", clock)
+        self.bus = plugs.open_bus(self.config.bus, folder, clock)
+        targets = Targets(self.config.security.allow_targets)
+        self._routes = self._open_channels(targets)
+        judge_settings = JudgeSettings(
+            channels={route.channel.name: route.channel.can_update for route in self._routes},
+            zones=wiring.zones(self.config),
+            cameras=list(self.config.cameras),
+        )
+        names = wiring.active(self.config)
+        self.judge = Judge(wiring.rules(self.config), self.store, clock, judge_settings, lambda c: self.hub.heard(c))
+        links = Links(self.judge, self.store, self.bus, clock, lambda: self.notifier.wake())
+        self.hub = Hub(links, [wiring.watched(self.config, name) for name in names])
+        blobs = DiskBlobs(folder / "pictures")
+        composer = Composer(wiring.words(self.config), blobs, self.hub.picture, self.hub.seen)
+        self.notifier = Notifier(self.store, self._routes, clock, composer)
+        self._supervisor = Supervisor(clock)
+        shares = [share for i in range(workers) if (share := names[i::workers])]
+        self._pairs = [Pair(i, share, self) for i, share in enumerate(shares)]
+        running = [worker for pair in self._pairs for worker in (pair.capture, pair.vision)]
+        subject = Subject(self.config, str(folder), self.hub, self.judge, self.notifier, running, self._problems)
+        self._reporter = Reporter(subject, clock)
+
+    async def next_epoch(self) -> int:
+        return await asyncio.to_thread(self.store.next_epoch)
+
+    def _open_channels(self, targets: Targets) -> list[Route]:
+        """A channel with unusable settings is a problem shown; the others work."""
+        routes = []
+        for name, settings in self.config.channels.items():
+            if not settings.enabled:
+                continue
+            try:
+                channel = plugs.open_channel(name, settings, targets.check, self.clock)
+            except ChannelError as error:
+                self._problems.append(f"channel {name}: {error}")
+            else:
+                routes.append(Route(channel, settings.dry_run))
+        return routes
+
+    async def run(self) -> None:
+        try:
+            await self.judge.start()
+            await self.bus.start()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.hub.run())
+                group.create_task(self.notifier.run())
+                group.create_task(self._tell_status())
+                group.create_task(self._have_model())
+                for pair in self._pairs:
+                    group.create_task(self._supervisor.keep(pair.capture))
+                    group.create_task(self._supervisor.keep(pair.vision))
+        finally:
+            # What is left to do must not be cut short by a second Ctrl-C's cancellation.
+            await asyncio.shield(self._stop())
+
+    async def _have_model(self) -> None:
+        """When vision lacks its model, fetch it with our own command, in a process of its own; vision is tried again meanwhile.
+
+        Capture runs all the time. Without a network: again every MODEL_RETRY_S, and the status says why.
+        """
+        command = [sys.executable, "-m", "redshank", "models", "pull", self.config.detector.model]
+        while True:
+            await self.clock.sleep(1.0)
+            if not any(pair.vision.name in self.hub.trouble for pair in self._pairs):
+                continue
+            pull = await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=PIPE, stdin=DEVNULL)
+            _out, told = await pull.communicate()
+            if pull.returncode == 0:
+                self.hub.trouble.pop("model", None)
+            else:
+                self.hub.trouble["model"] = redact(_last_line(told))
+            await self.clock.sleep(MODEL_RETRY_S)
+
+    async def _tell_status(self) -> None:
+        """Once a second: the status file and the live view. A disk that refuses stops neither."""
+        told = ""
+        while True:
+            now = self._reporter.report()
+            if self._view is not None:
+                self._view.show(now)
+            try:
+                await asyncio.to_thread(status.write, self._folder, now)
+                told = ""
+            except StoreError as error:
+                if str(error) != told:
+                    told = str(error)
+                    log.error("status not written: %s", error)
+            self._reporter.note("status", told)
+            await self.clock.sleep(STATUS_S)
+
+    async def _stop(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await self.hub.drain()
+        await self.judge.stop()
+        self.notifier.stop()
+        await self.notifier.close()
+        await self.bus.stop()
+        await asyncio.to_thread(self.store.close)
+        log.info("stopped")
+
+
+def _last_line(told: bytes) -> str:
+    lines = told.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "the model could not be fetched"

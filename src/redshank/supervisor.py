@@ -1,0 +1,158 @@
+"""Starts our processes, watches them, and starts them again.
+
+A worker is a child process with a pipe to us. It says `beat` once a second; silence for SILENT_S, or a beat that admits it is
+stuck, means it is killed and replaced (rel:T43). Replacing waits 1 s first, growing to 10 s while it keeps dying, and resets
+after a minute of health. Everything here runs on the event loop of the hub.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from redshank.clock import NS_PER_S, Clock
+from redshank.pipe import Note, Pipe, PipeBroken
+from redshank.process.wire import hand_over
+
+log = logging.getLogger(__name__)
+
+SILENT_S = 4.0
+STARTING_S = 60.0
+"""Loading a model for the first time on a slow board takes a while; beats begin before that."""
+STOP_S = 4.0
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 10.0
+HEALTHY_S = 60.0
+
+
+@dataclass(slots=True)
+class Worker:
+    """One process to keep alive, and what to do with what it says."""
+
+    name: str
+    """capture-0, vision-0 …; the part before the dash is the body to run."""
+    settings: Callable[[], Awaitable[bytes]]
+    """Its settings as JSON, asked for at every start."""
+    on_note: Callable[[Note], Awaitable[None]]
+    on_change: Callable[[bool], None] = lambda _alive: None
+    """True after each start, False after each end."""
+    starts: int = 0
+    pid: int | None = None
+    failing: str = ""
+    """Why it ended last; empty while it is healthy."""
+    stats: Mapping[str, Any] = field(default_factory=dict)
+    """Of its last beat."""
+    pipe: Pipe | None = None
+    hand: socket.socket | None = None
+    """Through which it takes sockets."""
+
+    def tell(self, note: Note) -> bool:
+        """Say something to it; False when it is not there."""
+        if self.pipe is None:
+            return False
+        self.pipe.write(note)
+        return True
+
+
+class Supervisor:
+    """Keeps workers alive until it is cancelled."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def keep(self, worker: Worker) -> None:
+        """Run-forever around run-once. Cancelling it stops the worker in at most STOP_S."""
+        wait = FIRST_WAIT_S
+        while True:
+            started = self._clock.mono_ns()
+            worker.failing = await self._run_once(worker)
+            log.error("process ended, starting it again", extra={"worker": worker.name, "reason": worker.failing})
+            if self._clock.mono_ns() - started > HEALTHY_S * NS_PER_S:
+                wait = FIRST_WAIT_S
+            await self._clock.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT_S)
+
+    async def _run_once(self, worker: Worker) -> str:
+        """Start it, serve it, and make sure that it is gone; the answer is why it ended."""
+        ours, theirs = socket.socketpair()
+        hand, their_hand = socket.socketpair()
+        process = await _spawn(worker.name, theirs, their_hand)
+        theirs.close()
+        their_hand.close()
+        pipe = await Pipe.over(ours)
+        worker.pipe, worker.hand, worker.pid = pipe, hand, process.pid
+        worker.starts += 1
+        try:
+            pipe.write(Note("settings", {}, await worker.settings()))
+            worker.on_change(True)
+            return await self._serve(worker, pipe)
+        finally:
+            worker.pipe = worker.hand = worker.pid = None
+            worker.on_change(False)
+            pipe.close()
+            hand.close()
+            await _end(process)
+
+    async def _serve(self, worker: Worker, pipe: Pipe) -> str:
+        """Only the time it says nothing counts: how long its owner takes to hear is not its fault."""
+        limit = STARTING_S
+        while True:
+            try:
+                async with asyncio.timeout(limit):
+                    note = await pipe.read()
+            except TimeoutError:
+                return f"silent for {limit:.0f} s"
+            except PipeBroken:
+                return "it ended by itself"
+            if note.kind != "beat":
+                await worker.on_note(note)
+                continue
+            if note.header.get("stuck_s", 0) > SILENT_S:
+                return f"{note.header.get('stuck_in', 'a thread of it')} does not answer"
+            worker.stats, worker.failing = note.header, ""
+            limit = STARTING_S if note.header.get("loading") else SILENT_S
+
+
+def connect(a: Worker, b: Worker) -> None:
+    """Give both a fresh socket to each other; called when either has started anew."""
+    if a.hand is None or b.hand is None:
+        return
+    left, right = socket.socketpair()
+    try:
+        # Whichever is gone already will be started again, and connect is called again then.
+        with contextlib.suppress(OSError):
+            hand_over(a.hand, left)
+            hand_over(b.hand, right)
+    finally:
+        left.close()
+        right.close()
+
+
+async def _spawn(name: str, *sockets: socket.socket) -> asyncio.subprocess.Process:
+    """A fresh interpreter that inherits two sockets and nothing else; no secret is on its command line."""
+    fds = [s.fileno() for s in sockets]
+    argv = [sys.executable, "-m", "redshank.process", name, *map(str, fds)]
+    return await asyncio.create_subprocess_exec(*argv, pass_fds=fds, stdin=asyncio.subprocess.DEVNULL)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """SIGTERM, then SIGKILL; a stopped process only answers to the latter."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGCONT)
+        try:
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+            await process.wait()

@@ -1,0 +1,134 @@
+"""From sections of the configuration to the settings of components. Pure; the composition root (`app`) calls it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+from redshank.alert.compose import Site
+from redshank.alert.message import Place, Wording
+from redshank.config import schema
+from redshank.geometry import Polygon
+from redshank.hub import Watched
+from redshank.media.settings import SourceSettings
+from redshank.process.settings import AnalysisSettings, StreamSettings
+from redshank.rules.filter import ObjectFilter
+from redshank.rules.rule import Rule
+
+
+def active(config: schema.Config) -> list[str]:
+    """Cameras that are switched on, in the order people see them."""
+    return sorted(
+        (name for name, camera in config.cameras.items() if camera.enabled),
+        key=lambda name: (config.cameras[name].order, name),
+    )
+
+
+def source(stream: schema.Stream) -> SourceSettings:
+    kind = stream.kind if stream.kind in ("flv", "mjpeg", "jpeg") else "auto"
+    return SourceSettings(
+        url=stream.url,
+        user=stream.user,
+        password=stream.password.reveal() if stream.password else "",
+        kind=kind,
+        transport=stream.transport,
+        tls_verify=stream.tls_verify,
+        width=stream.width or 0,
+        height=stream.height or 0,
+        fps=stream.fps or 0.0,
+        interval_s=stream.interval_s,
+        loop=stream.loop,
+    )
+
+
+def streams(config: schema.Config, name: str) -> list[StreamSettings]:
+    """Every stream of a camera, the analysed one marked."""
+    camera = config.cameras[name]
+    return [
+        StreamSettings(
+            camera=name,
+            stream=stream,
+            source=source(settings),
+            analysed=camera.detect.enabled and stream == camera.detect_stream,
+            sleeps=camera.sleeps,
+            ends=_is_file(settings.url) and not settings.loop,
+        )
+        for stream, settings in camera.streams.items()
+    ]
+
+
+def _is_file(url: str) -> bool:
+    return url.startswith("file:") or ("://" not in url and not url.startswith(("usb:", "csi:", "v4l2:")))
+
+
+def analysis(config: schema.Config, name: str) -> AnalysisSettings:
+    """How the camera is looked at."""
+    camera = config.cameras[name]
+    return AnalysisSettings(
+        camera=name,
+        fps=camera.detect.fps,
+        min_score=camera.detect.min_score,
+        full_every_s=camera.detect.full_every_s or math.inf,
+        labels=config.labels_of(name),
+        filters={label: _filter(f) for label, f in camera.objects.filters.items()},
+        privacy=tuple(camera.privacy_masks.values()),
+        sensitivity=camera.motion.sensitivity,
+        min_area=camera.motion.min_area,
+        min_frames=camera.motion.min_frames,
+        masks=tuple(camera.motion.mask.values()),
+    )
+
+
+def _filter(f: schema.Filter) -> ObjectFilter:
+    return ObjectFilter(f.min_score, f.min_area, f.max_area, f.min_ratio, f.max_ratio)
+
+
+def watched(config: schema.Config, name: str) -> Watched:
+    camera = config.cameras[name]
+    return Watched(
+        name=name,
+        two_streams=camera.detect_stream != "main",
+        zones=zones(config)[name],
+        privacy=tuple(camera.privacy_masks.values()),
+    )
+
+
+def zones(config: schema.Config) -> Mapping[str, Mapping[str, Polygon]]:
+    """Camera → zone → corners."""
+    return {
+        name: {zone: settings.coordinates for zone, settings in camera.zones.items()}
+        for name, camera in config.cameras.items()
+    }
+
+
+def rules(config: schema.Config) -> list[Rule]:
+    """The user's rules; none = the judge's own default. A zone's inertia and loitering time hold for every rule that names it."""
+    return [_rule(config, name, rule) for name, rule in config.rules.items() if rule.enabled]
+
+
+def _rule(config: schema.Config, name: str, rule: schema.Rule) -> Rule:
+    named = [zone for camera in config.cameras.values() for key, zone in camera.zones.items() if key in rule.zones]
+    return Rule(
+        name=name,
+        on="motion" if rule.labels == ("motion",) else "object",
+        cameras=rule.cameras,
+        labels=rule.labels,
+        zones=rule.zones,
+        min_score=rule.min_score,
+        min_time_s=max([rule.min_time, *(zone.loitering_time for zone in named)]),
+        inertia=max([1, *(zone.inertia for zone in named)]),
+        cooldown_s=rule.cooldown,
+        severity=rule.severity,
+        channels=tuple(config.channels) if rule.channels is None else rule.channels,
+        notify_close=rule.notify_close,
+    )
+
+
+def words(config: schema.Config) -> Site:
+    """How messages are worded."""
+    places = {
+        name: Place(camera.friendly_name or name, camera.location, {zone: zone for zone in camera.zones})
+        for name, camera in config.cameras.items()
+    }
+    return Site(Wording(ZoneInfo(config.timezone), config.public_url), places)
