@@ -145,7 +145,7 @@ async def running(
 ) -> AsyncIterator[Notifier]:
     """A notifier that runs meanwhile, and ends in good order."""
     routes = [one if isinstance(one, Route) else Route(one) for one in channels]
-    notifier = Notifier(store, routes, clock, composer(folder), **{"chance": lambda: 0.0, **more})
+    notifier = Notifier(store, routes, clock, **{"composer": composer(folder), "chance": lambda: 0.0, **more})
     task = asyncio.create_task(notifier.run())
     try:
         yield notifier
@@ -180,8 +180,7 @@ async def test_what_is_queued_is_sent_in_order_and_marked(store: Store, clock: F
     for number in range(30):
         queue(store, clock, number)
     async with running(store, clock, [told], tmp_path) as notifier:
-        await until(lambda: rows(store, 29)[0].status == "sent")
-        assert notifier.health()["told"].sent == 30
+        await until(lambda: notifier.health()["told"].sent == 30)
     assert [alert for alert, _, _ in told.sent] == [f"alert-{number:04}" for number in range(30)]
     (row,) = rows(store, 7)
     assert (row.status, row.attempts, row.error) == ("sent", 1, "")
@@ -500,6 +499,35 @@ async def test_a_stop_lets_the_send_under_way_end_and_marks_it(store: Store, clo
         notifier.stop()
         told.hold.set()
     assert [rows(store, number)[0].status for number in (1, 2)] == ["sent", "queued"]
+
+
+async def test_a_cancel_is_a_stop_in_good_order(store: Store, clock: FakeClock, tmp_path: Path) -> None:
+    """What the server has accepted is not sent again after a restart."""
+    told = Told()
+    told.hold = asyncio.Event()
+    queue(store, clock, 1)
+    task = asyncio.create_task(Notifier(store, [Route(told)], clock, composer(tmp_path)).run())
+    await until(lambda: told.tried)
+    task.cancel()
+    asyncio.get_running_loop().call_later(0.05, told.hold.set)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert rows(store, 1)[0].status == "sent"
+
+
+async def test_a_channel_without_pictures_waits_for_none(store: Store, clock: FakeClock, tmp_path: Path) -> None:
+    async def never(alert: Alert) -> Picture | None:
+        await asyncio.Event().wait()
+        return None
+
+    told = Told()
+    queue(store, clock, 1)
+    site = Site(sample.BERLIN, {"front": sample.FRONT})
+    patient = Composer(site, DiskBlobs(tmp_path), never, lambda alert: sample.SEEN, wait_s=30)
+    async with running(store, clock, [Route(told, picture=False)], tmp_path, composer=patient):
+        await until(lambda: told.sent)
+    assert (told.tried[0].picture, told.tried[0].no_picture) == (None, "")
+    assert [d.label for d in told.tried[0].detections] == ["person", "dog"]
 
 
 async def test_an_alert_that_is_gone_leaves_a_reason(store: Store, clock: FakeClock, tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ BATCH = 20
 POLL_S = 5.0
 """Looked for at least this often, should a `wake` get lost."""
 STORE_WAIT_S = 5.0
+GRACE_S = 12.0
+"""For sends under way at a stop: a little more than their own time-out."""
 LONGEST_WAIT_S = 2 * 3600
 """No message waits longer between two tries; one that seems to is due (the clock was set back)."""
 
@@ -60,10 +62,11 @@ class Writes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One channel as configured. `dry_run`: everything but the sending."""
+    """One channel as configured. `dry_run`: everything but the sending. `picture`: whether its messages wait for one."""
 
     channel: Channel
     dry_run: bool = False
+    picture: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +139,18 @@ class Notifier:
         self._stopping = False
 
     async def run(self) -> None:
-        """Returns after `stop`, when every send under way has ended and is marked."""
+        """Returns after `stop`, when every send under way has ended and is marked. To cancel it is to stop it, within GRACE_S."""
         await self._mark(self._begin)
+        lanes = asyncio.ensure_future(self._follow_all())
+        try:
+            await asyncio.shield(lanes)
+        finally:
+            self.stop()
+            await asyncio.wait({lanes}, timeout=GRACE_S)
+            lanes.cancel()
+            await asyncio.gather(lanes, return_exceptions=True)
+
+    async def _follow_all(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             for lane in self._lanes:
                 tasks.create_task(self._follow(lane), name=f"notify-{lane.name}")
@@ -248,7 +261,8 @@ class Notifier:
             await self._settle(lane, notification.id, "", "dry_run")
             return None
         try:
-            reference = await channel.send(await self._composer.compose(notification, due.alert), due.previous)
+            message = await self._composer.compose(notification, due.alert, lane.route.picture)
+            reference = await channel.send(message, due.previous)
         except ChannelRefused as error:
             self._note_failure(lane, str(error), "refused")
             await self._bury(lane, notification, str(error))

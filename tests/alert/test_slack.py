@@ -9,7 +9,7 @@ import pytest
 
 from redshank.alert.message import Place
 from redshank.alert.slack import SlackChannel, SlackSettings, text_of
-from redshank.errors import ChannelError, ChannelRefused, ConfigError
+from redshank.errors import ChannelError, ChannelRefused
 from tests.alert import sample
 from tests.alert.servers import Answering, Reply, http_server, local
 from tests.harness.http_server import HttpRequest
@@ -190,13 +190,13 @@ async def test_pictures_are_uploaded_to_slack_only(url: str) -> None:
 
 @pytest.mark.parametrize("token", ["", "xoxb CANARY", "xoxb-CANARY\r\nX: y", "xöxb-CANARY"])
 def test_a_token_that_cannot_be_one_is_refused_without_repeating_it(token: str) -> None:
-    with pytest.raises(ConfigError, match=r"channels\.chat\.token: expected") as caught:
+    with pytest.raises(ChannelRefused, match=r"channels\.chat\.token: expected") as caught:
         SlackChannel(SlackSettings("chat", token, "C1"), local)
     assert "CANARY" not in str(caught.value)
 
 
 def test_a_channel_name_instead_of_its_id_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"channels\.chat\.channel: '#general' is not a channel id"):
+    with pytest.raises(ChannelRefused, match=r"channels\.chat\.channel: '#general' is not a channel id"):
         SlackChannel(SlackSettings("chat", TOKEN, "#general"), local)
 
 

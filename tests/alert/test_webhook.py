@@ -13,7 +13,7 @@ import pytest
 
 from redshank.alert.webhook import WebhookChannel, WebhookSettings, payload, secret_key
 from redshank.clock import rfc3339
-from redshank.errors import ChannelError, ChannelRefused, ConfigError, SourceMissing, TargetRefused
+from redshank.errors import ChannelError, ChannelRefused, SourceMissing, TargetRefused
 from tests.alert import sample
 from tests.alert.servers import Answering, free_port, http_server, local
 from tests.harness.certificate import certificate
@@ -246,7 +246,7 @@ async def test_a_login_in_the_url_is_sent_and_never_shown(server: Answering, cap
     "url", ["", "ftp://x/y", "hooks.example/CANARY", "http://", "http://[::1/CANARY", "file:///etc/CANARY"]
 )
 def test_a_wrong_url_is_named_but_not_repeated(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"channels\.hook\.url: ") as caught:
+    with pytest.raises(ChannelRefused, match=r"channels\.hook\.url: ") as caught:
         channel(0, url=url)
     assert "CANARY" not in str(caught.value)
 
@@ -256,7 +256,7 @@ def test_a_wrong_url_is_named_but_not_repeated(url: str) -> None:
     ["CANARY", "whsec_", "whsec_CANARY", f"whsec_{'A' * 30}", f"whsec_{'A' * 100}", base64.b64encode(KEY).decode()],
 )
 def test_a_wrong_secret_is_refused_without_repeating_it(text: str) -> None:
-    with pytest.raises(ConfigError, match="expected whsec_ followed by base64") as caught:
+    with pytest.raises(ChannelRefused, match="expected whsec_ followed by base64") as caught:
         secret_key(text)
     assert not text or text not in str(caught.value).replace("whsec_ followed", "")
 

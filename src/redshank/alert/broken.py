@@ -7,7 +7,7 @@ from redshank.errors import ChannelRefused
 
 
 class BrokenChannel:
-    """`reason` is the line of the ConfigError."""
+    """`reason` is the line its constructor raised."""
 
     can_update = False
 

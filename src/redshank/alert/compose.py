@@ -67,9 +67,11 @@ class Composer:
         """Other names, another time zone: from the next message on."""
         self._site = site
 
-    async def compose(self, notification: Notification, alert: Alert) -> Message:
-        """Never raises for want of a picture."""
+    async def compose(self, notification: Notification, alert: Alert, picture: bool = True) -> Message:
+        """Never raises for want of a picture. `picture=False`: for a channel that shows none, so nothing is waited for."""
         message = self.words(notification, alert)
+        if not picture:
+            return with_evidence(message, None, self._seen(alert) if self._seen else ())
         evidence = await self._evidence(alert)
         return with_evidence(message, evidence.picture, evidence.detections, evidence.reason)
 

@@ -23,7 +23,7 @@ import aiosmtplib
 from redshank.alert.base import Message
 from redshank.alert.letter import letter, message_id
 from redshank.alert.post import Resolve, address_of, hide, tls_context
-from redshank.errors import ChannelError, ChannelRefused, ConfigError
+from redshank.errors import ChannelError, ChannelRefused
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class EmailSettings:
 
 
 def mail_address(text: str, key: str, display_name: str = "") -> Address:
-    """Raises ConfigError for anything that is not one plain ASCII address; there is no way to a second header from here."""
+    """Raises ChannelRefused for anything that is not one plain ASCII address; there is no way to a second header from here."""
     try:
         if not text.isascii() or not text.isprintable() or any(c in text for c in " <>,;"):
             raise ValueError("not one plain address")
@@ -63,7 +63,7 @@ def mail_address(text: str, key: str, display_name: str = "") -> Address:
         if not address.domain:
             raise ValueError("no domain")
     except (ValueError, MessageError, IndexError) as error:
-        raise ConfigError(f"{key}: {text!r} is not a mail address; expected name@example.org") from error
+        raise ChannelRefused(f"{key}: {text!r} is not a mail address; expected name@example.org") from error
     return address
 
 
@@ -75,9 +75,9 @@ class EmailChannel:
     def __init__(self, settings: EmailSettings, resolve: Resolve) -> None:
         key = f"channels.{settings.name}"
         if not settings.receivers:
-            raise ConfigError(f"{key}.receivers: nobody is listed; expected at least one address")
+            raise ChannelRefused(f"{key}.receivers: nobody is listed; expected at least one address")
         if settings.security == "none" and settings.username:
-            raise ConfigError(f"{key}.security: a password is never sent unencrypted; use tls or starttls")
+            raise ChannelRefused(f"{key}.security: a password is never sent unencrypted; use tls or starttls")
         self._settings = settings
         self._sender = mail_address(settings.sender, f"{key}.sender", settings.sender_name)
         self._receivers = tuple(mail_address(receiver, f"{key}.receivers").addr_spec for receiver in settings.receivers)
@@ -179,9 +179,10 @@ class EmailChannel:
             raise ChannelError(f"{self._where}: put off for {', '.join(later)}: {self._reply(*refused[later[0]])}")
         if not any(done.values()):
             receiver, answer = next(iter(refused.items()))
-            raise ChannelRefused(
-                f"{self._where}: refuses the receiver {receiver}: {self._reply(*answer)}; check `receivers`"
-            )
+            if answer[0] in LOGIN_WANTED:
+                raise ChannelRefused(self._login_refused(answer[0]))
+            reply = self._reply(*answer)
+            raise ChannelRefused(f"{self._where}: refuses the receiver {receiver}: {reply}; check the receivers")
 
     @property
     def _where(self) -> str:
@@ -190,10 +191,13 @@ class EmailChannel:
     def _reply(self, code: int, text: str) -> str:
         return hide(f"{code} {text}", self._settings.password)
 
+    def _login_refused(self, code: int) -> str:
+        return f"{self._where}: refuses the login ({code}); check user and password"
+
     def _translated(self, error: aiosmtplib.SMTPResponseException) -> ChannelError:
         login = isinstance(error, aiosmtplib.SMTPAuthenticationError) or error.code in LOGIN_WANTED
         if login and error.code >= 500:
-            return ChannelRefused(f"{self._where}: refuses the login ({error.code}); check `username` and `password`")
+            return ChannelRefused(self._login_refused(error.code))
         return ChannelError(f"{self._where}: answered {self._reply(error.code, error.message)}")
 
     def _connect_reason(self, error: Exception) -> str:

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from redshank.errors import ChannelError, ChannelRefused, ConfigError, RedshankError, TargetRefused
+from redshank.errors import ChannelError, ChannelRefused, RedshankError, TargetRefused
 
 Resolve = Callable[[str, int], str]
 """(host, port) → the IP address to connect to. Blocks; raises TargetRefused for an address we never connect to."""
@@ -50,13 +50,13 @@ class Answer:
 
 
 def tls_context(verify: bool = True, ca_file: str = "") -> ssl.SSLContext:
-    """Certificates are checked against the system's authorities, plus `ca_file`. Raises ConfigError when that file is unusable."""
+    """Certificates are checked against the system's authorities, plus `ca_file`. Raises ChannelRefused when that file is unusable."""
     context = ssl.create_default_context()
     if ca_file:
         try:
             context.load_verify_locations(ca_file)
         except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"ca_file {ca_file!r} is not a readable PEM file of certificates") from error
+            raise ChannelRefused(f"ca_file {ca_file!r} is not a readable PEM file of certificates") from error
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -64,13 +64,13 @@ def tls_context(verify: bool = True, ca_file: str = "") -> ssl.SSLContext:
 
 
 def web_url(text: str, key: str) -> httpx.URL:
-    """An absolute http(s) URL. Raises ConfigError, which never repeats the text: paths of webhooks are often secrets."""
+    """An absolute http(s) URL. Raises ChannelRefused, which never repeats the text: paths of webhooks are often secrets."""
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, TypeError, UnicodeError) as error:
-        raise ConfigError(f"{key}: not a URL; expected https://host/path") from error
+        raise ChannelRefused(f"{key}: not a URL; expected https://host/path") from error
     if url.scheme not in ("http", "https") or not url.host:
-        raise ConfigError(f"{key}: expected a URL that starts with https:// or http:// and names a host")
+        raise ChannelRefused(f"{key}: expected a URL that starts with https:// or http:// and names a host")
     return url
 
 

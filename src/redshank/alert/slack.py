@@ -24,7 +24,7 @@ import httpx
 from redshank.alert.base import Message, Picture
 from redshank.alert.message import TEXTS, percent, plain
 from redshank.alert.post import Answer, Resolve, hide, open_client, port_of, post, tls_context, web_url
-from redshank.errors import ChannelError, ChannelRefused, ConfigError
+from redshank.errors import ChannelError, ChannelRefused
 
 _log = logging.getLogger(__name__)
 
@@ -68,9 +68,9 @@ class SlackChannel:
     def __init__(self, settings: SlackSettings, resolve: Resolve) -> None:
         key = f"channels.{settings.name}"
         if re.fullmatch(r"[A-Za-z0-9._-]+", settings.token) is None:
-            raise ConfigError(f"{key}.token: expected letters, digits and hyphens (xoxb-…)")
+            raise ChannelRefused(f"{key}.token: expected letters, digits and hyphens (xoxb-…)")
         if re.fullmatch(r"[A-Za-z0-9]+", settings.channel) is None:
-            raise ConfigError(
+            raise ChannelRefused(
                 f"{key}.channel: {plain(settings.channel)!r} is not a channel id; expected one like C0123456789"
             )
         self._settings = settings

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from redshank.alert.base import Message
 from redshank.alert.post import Answer, Resolve, open_client, port_of, post, tls_context, web_url
 from redshank.clock import US_PER_S, Clock, rfc3339
-from redshank.errors import ChannelError, ChannelRefused, ConfigError
+from redshank.errors import ChannelError, ChannelRefused
 from redshank.model import Box
 
 _log = logging.getLogger(__name__)
@@ -49,13 +49,13 @@ class WebhookSettings:
 
 
 def secret_key(text: str) -> bytes:
-    """The bytes of a `whsec_…` secret. Raises ConfigError without repeating it."""
+    """The bytes of a `whsec_…` secret. Raises ChannelRefused without repeating it."""
     try:
         key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if not text.startswith("whsec_") or not 24 <= len(key) <= 64:
-        raise ConfigError(
+        raise ChannelRefused(
             "webhook secret: expected whsec_ followed by base64 of 24 to 64 bytes (openssl rand -base64 32)"
         )
     return key
