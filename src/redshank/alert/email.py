@@ -104,6 +104,9 @@ class EmailChannel:
             await self._deliver_small(small, previous)
         return previous or message_id(message.id, self._sender)
 
+    async def close(self) -> None:
+        """Nothing stays open between two mails."""
+
     async def _deliver_small(self, message: Message, previous: str) -> None:
         try:
             await self._deliver(message, previous)
