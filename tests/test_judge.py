@@ -264,3 +264,17 @@ async def test_nothing_is_lost_while_the_disk_is_full(store: Store) -> None:
     await one.stop()
     assert len(all_alerts(store)) == 60
     assert told(heard) == [("open", 0), ("closed", 1)] * 60
+
+
+async def test_an_observation_that_cannot_be_stored_stops_no_other(store: Store) -> None:
+    wrong = observe(0, track("wrong", score=float("nan")), camera="yard")
+    heard: list[Changes] = []
+    one = Judge([], store, FakeClock(), SETTINGS, heard.append)
+    await one.start()
+    script = visit("a", 0)
+    for observation in [*script[:5], wrong, *script[5:]]:
+        await one.observe(observation)
+    await one.stop()
+    assert one.parked == 1
+    assert told(heard) == [("open", 0), ("closed", 1)]
+    assert [alert.tracks for alert in all_alerts(store)] == [("a",)]

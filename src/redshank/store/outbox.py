@@ -154,17 +154,17 @@ def sent(
     site: str = SITE,
 ) -> None:
     """It was delivered (or written to the log only, `dry_run`). `reference` is kept for later updates. Write."""
-    _finish(conn, id, {"status": status, "error": "", "reference": reference}, now, status, "", site)
+    _finish(conn, id, {"status": status, "error": "", "reference": reference}, now, status, site)
 
 
 def failed(conn: Connection, id: str, now: int, error: str, due: int, site: str = SITE) -> None:
     """It was not delivered; try again at `due` (wall time). `error` is one line without a credential. Write."""
-    _finish(conn, id, {"error": error, "due": due}, now, "failed", error, site)
+    _finish(conn, id, {"error": error, "due": due}, now, "failed", site)
 
 
 def dead(conn: Connection, id: str, now: int, error: str, site: str = SITE) -> None:
     """It is abandoned. Its cooldown is thereby returned. Write."""
-    _finish(conn, id, {"status": "dead", "error": error}, now, "dead", error, site)
+    _finish(conn, id, {"status": "dead", "error": error}, now, "dead", site)
 
 
 def previous(conn: Connection, alert: str, channel: str, site: str = SITE) -> str:
@@ -215,23 +215,13 @@ def backlog(conn: Connection, site: str = SITE) -> dict[str, Backlog]:
     return found
 
 
-def _finish(conn: Connection, id: str, values: dict[str, Any], now: int, outcome: str, error: str, site: str) -> None:
+def _finish(conn: Connection, id: str, values: dict[str, Any], now: int, outcome: str, site: str) -> None:
+    """The row after a try, and a line of the log. `values` has its `error`."""
     n = notifications
     conn.execute(update(n).where(n.c.site == site, n.c.id == id).values(claimed=0, attempts=n.c.attempts + 1, **values))
-    logged = select(n.c.site, n.c.id, n.c.alert, n.c.channel, n.c.attempts).where(n.c.site == site, n.c.id == id)
-    row = conn.execute(logged).one()
-    conn.execute(
-        insert(deliveries).values(
-            site=site,
-            notification=id,
-            alert=row.alert,
-            channel=row.channel,
-            attempt=row.attempts,
-            time=now,
-            outcome=outcome,
-            error=error,
-        )
-    )
+    row = conn.execute(select(n.c.alert, n.c.channel, n.c.attempts).where(n.c.site == site, n.c.id == id)).one()
+    tried = {"notification": id, "alert": row.alert, "channel": row.channel, "attempt": row.attempts, "time": now}
+    conn.execute(insert(deliveries).values(site=site, **tried, outcome=outcome, error=values["error"]))
 
 
 def _opening(conn: Connection, wanted: Wanted, site: str) -> str:
