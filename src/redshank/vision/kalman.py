@@ -30,12 +30,12 @@ class MotionModel:
 
     speed: float = 0.8
     """Usual speed of a centre, sizes per second (standard deviation)."""
-    keeps_s: float = 2.0
+    keeps_s: float = 4.0
     """How long a speed is kept (time constant)."""
     growth: float = 0.3
     """Usual speed of the width and the height, sizes per second."""
     growth_keeps_s: float = 0.5
-    noise: float = 0.05
+    noise: float = 0.06
     """Error of a detector's box, each coordinate, in sizes (standard deviation)."""
 
 
@@ -104,10 +104,6 @@ class Filters:
         self.at[rows, 2:] = np.maximum(self.at[rows, 2:], _SMALLEST)
         self.speed[rows] += speed_gain * off
         self._cov[rows] = np.stack([(1 - gain) * place, (1 - gain) * both, rate - speed_gain * both], axis=1)
-
-    def rest(self, rows: list[int]) -> None:
-        """Tell the filters that these objects do not move now."""
-        self.speed[rows] = 0.0
 
 
 def _size(boxes: Floats) -> Floats:

@@ -8,11 +8,11 @@ its place (after darkness, a truck in front, a changed label) is the same object
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from redshank.clock import US_PER_S
-from redshank.geometry import iou
+from redshank.geometry import intersection, iou
 from redshank.model import Box
 
 
@@ -25,16 +25,19 @@ class Rest:
     left_at: int | None = None
     """When it first was seen outside the place, while that is not yet believed."""
 
-    def step(self, box: Box, time: int, reach: float, believe_s: float) -> Rest:
+    def step(self, box: Box, time: int, overlap: float, believe_s: float) -> Rest:
         """The object was seen at `box`. It has left its place once it was seen outside for `believe_s` seconds without a break:
-        one odd box (somebody walks in front, a shadow) is not a departure."""
-        if iou(box, self.place) >= reach:
+        one odd box (a shadow, somebody in front) is not a departure."""
+        if _in_place(box, self.place, overlap):
             return self if self.left_at is None else replace(self, left_at=None)
-        if self.left_at is None and believe_s > 0:
-            return replace(self, left_at=time)
-        if self.left_at is None or time - self.left_at >= believe_s * US_PER_S:
+        left_at = time if self.left_at is None else self.left_at
+        if time - left_at >= believe_s * US_PER_S:
             return Rest(box, time)
-        return self
+        return replace(self, left_at=left_at)
+
+    def shifted(self, dx: float, dy: float) -> Rest:
+        """The same after the camera moved: its picture by `dx` to the right and `dy` down, 0–1."""
+        return replace(self, place=shifted(self.place, dx, dy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ class StillObject:
 
     def as_json(self) -> dict[str, Any]:
         """Only str, int, float and list."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
-        return fields | {"box": [self.box.x1, self.box.y1, self.box.x2, self.box.y2]}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return values | {"box": [self.box.x1, self.box.y1, self.box.x2, self.box.y2]}
 
 
 def still_from_json(value: Mapping[str, Any]) -> StillObject:
@@ -80,7 +83,8 @@ def still_from_json(value: Mapping[str, Any]) -> StillObject:
 
 
 class Register:
-    """Places of still objects that are not seen at present. Bounded: above `most` the one unseen for longest is forgotten."""
+    """Places of still objects that are not seen at present. Bounded: above `most` the one unseen for longest is forgotten.
+    Not thread-safe."""
 
     def __init__(self, remember_s: float, most: int = 200) -> None:
         self._remember_us = round(remember_s * US_PER_S)
@@ -100,12 +104,25 @@ class Register:
         """Forget what was not seen for too long."""
         self._objects = [known for known in self._objects if time - known.last_seen <= self._remember_us]
 
+    def shift(self, dx: float, dy: float) -> None:
+        """The camera moved; see `Rest.shifted`."""
+        self._objects = [replace(known, box=shifted(known.box, dx, dy)) for known in self._objects]
+
     def take(self, box: Box, same: Callable[[str], bool], overlap: float) -> StillObject | None:
         """The remembered object that a detection at `box` is, removed from the register; None when it is none of them.
         `same` says whether a label may be the detection's object."""
-        fits = [known for known in self._objects if same(known.label) and iou(known.box, box) >= overlap]
+        fits = [known for known in self._objects if same(known.label) and _in_place(box, known.box, overlap)]
         if not fits:
             return None
         best = max(fits, key=lambda known: iou(known.box, box))
         self._objects.remove(best)
         return best
+
+
+def shifted(box: Box, dx: float, dy: float) -> Box:
+    return Box(box.x1 + dx, box.y1 + dy, box.x2 + dx, box.y2 + dy)
+
+
+def _in_place(box: Box, place: Box, overlap: float) -> bool:
+    """Whether `box` may be the object of `place`: it overlaps by `overlap`, or it is a good part of it, the rest being hidden."""
+    return iou(box, place) >= overlap or (box.area >= 0.35 * place.area and intersection(box, place) >= 0.9 * box.area)

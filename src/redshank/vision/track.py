@@ -2,10 +2,11 @@
 
 ByteTrack (Y. Zhang et al., ECCV 2022) joins sure detections to known objects first, then lets the doubtful ones continue what
 is already known but never begin anything. On top of it: real time steps (a camera is looked at 5 times a second, a clip 25
-times, an idle camera after a minute), looks at parts of the picture, kinds of labels that a detector confuses, appearance when
-the caller has it, and the register of still objects (`vision.still`).
+times, an idle camera after a minute), looks at parts of the picture, kinds of labels that a detector confuses, appearance where
+the caller has it, a camera that is pushed, and the register of still objects (`vision.still`).
 
-One `Tracker` per camera, owned by its analysis thread. Pure: time comes with the detections.
+One `Tracker` per camera, owned by its analysis thread. Pure: time comes with the detections. Why each setting has its value, and
+what was measured: docs/design/tracking.md.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from redshank.clock import US_PER_S
-from redshank.geometry import intersection, iou
+from redshank.geometry import clip, intersection, iou
 from redshank.model import Box, Detection, Track, TrackState
 from redshank.vision.kalman import Filters, MotionModel
-from redshank.vision.still import Register, Rest, StillObject
-from redshank.vision.track_match import Pairs, assign, duplicates, overlaps
+from redshank.vision.still import Register, StillObject
+from redshank.vision.track_match import assign, camera_shift, centred, cornered, duplicates, overlaps, unlike
+from redshank.vision.track_object import Object
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,39 +42,48 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class TrackSettings:
-    """Defaults hold for every camera; why each has its value: docs/design/tracking.md."""
+    """Defaults hold for every camera. Overlaps are IoU, times are seconds."""
 
     aspect: float = 16 / 9
     """Width by height of the picture in pixels."""
-    low_score: float = 0.1
+    low_score: float = 0.2
     """Detections below are ignored."""
     high_score: float = 0.5
-    """From here a detection is sure: it may find lost objects again."""
-    birth_score: float = 0.5
-    """From here a sure detection that belongs to nothing begins an object."""
+    """From here a detection is sure; a doubtful one only continues an object."""
+    birth_score: float = 0.6
+    """From here a detection that belongs to nothing begins an object."""
     confirm_hits: int = 3
-    confirm_score: float = 0.6
+    confirm_score: float = 0.7
     """A new object is confirmed after so many detections, the best at least this good."""
-    overlap: float = 0.2
-    """Least overlap (IoU) of a sure detection with where the object is expected."""
-    overlap_low: float = 0.4
-    """The same for a doubtful detection, and for objects not confirmed yet."""
+    overlap: float = 0.1
+    """Least overlap of a sure detection with where the object is expected …"""
+    overlap_new: float = 0.2
+    """… when the object is not confirmed yet, so that its speed is hardly known …"""
+    overlap_doubtful: float = 0.4
+    """… of a doubtful detection, and of any with an object that stood still: what passes in front is another."""
     merge: float = 0.75
     """Detections of one kind that overlap more are one."""
-    lost_s: float = 2.0
-    """A confirmed object ends after being looked for so long in vain."""
+    unlikeness: float = 0.7
+    """Share of the overlap that a detection of quite another appearance loses."""
+    again_likeness: float = 0.45
+    again_reach: float = 0.5
+    """A lost object is found again by appearance alone, this like or more (0–1), within so many of its sizes."""
+    doubt_s: float = 0.3
+    """So long after a sure detection doubtful ones may continue an object that moves."""
     lost_new_s: float = 0.5
+    """An object not confirmed yet ends after being looked for so long in vain …"""
+    lost_s: float = 2.0
+    """… an active one …"""
+    still_lost_s: float = 120.0
+    """… a stationary one, whose place is then remembered."""
     miss_most_s: float = 1.0
     """One look in vain counts as no more than this, however long ago the look before was."""
-    likeness: float = 0.3
-    """Weight of appearance against overlap where both are known."""
     still_s: float = 5.0
     """An object that kept its place so long is stationary."""
     still_overlap: float = 0.6
     """It keeps its place while its box overlaps the place so much."""
     still_leave_s: float = 0.5
-    still_lost_s: float = 120.0
-    """A stationary object ends after being looked for so long in vain, but its place is remembered."""
+    """It left once it was seen outside for so long."""
     remember_s: float = 43_200.0
     """For so long a stationary object is known again when it is seen in its place."""
     kinds: tuple[frozenset[str], ...] = KINDS
@@ -80,30 +91,18 @@ class TrackSettings:
 
 
 @dataclass(slots=True)
-class _Object:
-    """What the tracker knows of one object besides its filter."""
+class _Found:
+    """The usable detections of one look, best first; row j of each belongs together."""
 
-    id: str
-    number: int
-    kind: int
-    votes: dict[str, float]
-    state: TrackState
-    score: float
-    top_score: float
-    top_time: int
-    start: int
-    last_seen: int
-    rest: Rest
-    path_end: tuple[float, float]
-    seen: bool = True
-    hits: int = 1
-    moved: float = 0.0
-    missing_s: float = 0.0
-    look: Floats | None = None
-
-    @property
-    def label(self) -> str:
-        return max(self.votes, key=self.votes.__getitem__)
+    detections: list[Detection]
+    boxes: Floats
+    """(m, 4) corners in picture heights."""
+    kinds: NDArray[np.int64]
+    scores: Floats
+    looks: list[Floats | None]
+    alone: NDArray[np.bool_]
+    """No other detection hides part of it: its appearance is its own."""
+    taken: NDArray[np.bool_]
 
 
 class Tracker:
@@ -114,11 +113,16 @@ class Tracker:
         self._settings = settings
         self._new_id = new_id
         self._filters = Filters(settings.motion)
-        self._objects: list[_Object] = []
+        self._objects: list[Object] = []
+        """Row i of the filters is object i."""
         self._register = Register(settings.remember_s)
         self._time: int | None = None
+        self._gap_s = 0.0
+        self._shift: Floats = np.zeros(2)
         self._numbers = 0
-        self._kinds: dict[str, int] = {label: i for i, kind in enumerate(settings.kinds) for label in kind}
+        self._usual_change = 0.03
+        """Usual unlikeness of an object to itself on this camera: small in the dark, large where light and shade alternate."""
+        self._kinds = {label: i for i, kind in enumerate(settings.kinds) for label in kind}
 
     def update(
         self,
@@ -131,27 +135,27 @@ class Tracker:
         """One look at the picture of `time`; all live objects, and those that ended now.
 
         `looked` are the parts of the picture that the detector saw: objects elsewhere are neither missed nor confirmed.
-        `appearance` (number of detections, any length) holds a vector per detection, rows of length one; a row of NaN or zeros
-        means unknown. A time before the last one counts as no time passing.
+        `appearance` (number of detections, any length) holds a vector per detection (`track_look.look`), a row of NaN or zeros
+        meaning unknown. A time before the last one counts as no time passing.
         """
-        gap_s = 0.0 if self._time is None else max(0, time - self._time) / US_PER_S
+        self._gap_s = 0.0 if self._time is None else max(0, time - self._time) / US_PER_S
         self._time = time
-        self._filters.predict(gap_s)
+        self._filters.predict(self._gap_s)
         found = self._sift(detections, appearance)
         for one in self._objects:
             one.seen = False
-        for pairs in self._pairs(found):
-            self._see(time, found, pairs)
+        self._follow_camera(found)
+        self._match(time, found)
         self._begin(time, found)
-        ended = self._miss(gap_s, looked)
+        ended = self._miss(looked)
         self._register.expire(time)
-        tracks = tuple(self._track(i, one) for i, one in enumerate(self._objects))
+        tracks = tuple(one.track(self._box(i)) for i, one in enumerate(self._objects))
         self._drop(ended)
         return tracks
 
     def still(self) -> tuple[StillObject, ...]:
         """The register: every stationary object, seen or only remembered. Written down, it lets `restore` know them again."""
-        live = [self._still(i) for i, one in enumerate(self._objects) if one.state is TrackState.STATIONARY]
+        live = [one.still() for one in self._objects if one.state is TrackState.STATIONARY]
         return (*live, *self._register)
 
     def restore(self, objects: Iterable[StillObject], time: int) -> None:
@@ -160,96 +164,125 @@ class Tracker:
         for known in objects:
             if time - known.last_seen <= self._settings.remember_s * US_PER_S:
                 self._return(known)
-                self._objects[-1].seen = False
 
     # --- one look, step by step -------------------------------------------------------------------------------------
 
     def _sift(self, detections: Sequence[Detection], appearance: NDArray[np.float32] | None) -> _Found:
-        """The usable detections, best first, without doubles."""
-        floor = self._settings.low_score
+        """The usable detections without doubles."""
         order = sorted(
-            (i for i, seen in enumerate(detections) if seen.score >= floor and _usable(seen.box)),
+            (i for i, one in enumerate(detections) if one.score >= self._settings.low_score and _usable(one.box)),
             key=lambda i: -detections[i].score,
         )
-        chosen = [detections[i] for i in order]
-        boxes = self._array([seen.box for seen in chosen])
-        kinds = np.array([self._kind(seen.label) for seen in chosen], dtype=np.int64)
+        boxes = self._array([detections[i].box for i in order])
+        kinds = np.array([self._kind(detections[i].label) for i in order], dtype=np.int64)
         keep = np.flatnonzero(~duplicates(boxes, kinds, self._settings.merge))
-        looks = [None if appearance is None else _look(appearance[order[i]]) for i in keep]
-        scores = np.array([chosen[i].score for i in keep])
-        return _Found([chosen[i] for i in keep], boxes[keep], kinds[keep], scores, looks)
+        chosen = [order[k] for k in keep]
+        near = overlaps(boxes[keep], boxes[keep]) > 0.3
+        return _Found(
+            detections=[detections[i] for i in chosen],
+            boxes=boxes[keep],
+            kinds=kinds[keep],
+            scores=np.array([detections[i].score for i in chosen]),
+            looks=[None if appearance is None else _unit(appearance[i]) for i in chosen],
+            alone=near.sum(axis=1) <= 1,
+            taken=np.zeros(len(keep), dtype=bool),
+        )
 
-    def _pairs(self, found: _Found) -> Iterable[Pairs]:
-        """(object, detection) pairs: sure with known, then doubtful with known, then sure with new. Lazy: each step leaves out
-        what the caller took from the step before."""
+    def _follow_camera(self, found: _Found) -> None:
+        """Where the camera was pushed, everything is expected, and is still, that much further on."""
+        known = [i for i, o in enumerate(self._objects) if o.missing_s == 0 and o.state is not TrackState.NEW]
+        sure = found.scores >= self._settings.high_score
+        self._shift = camera_shift(cornered(self._filters.at[known]), found.boxes[sure])
+        if self._shift.any():
+            dx, dy = float(self._shift[0]) / self._settings.aspect, float(self._shift[1])
+            for one in self._objects:
+                one.rest = one.rest.shifted(dx, dy)
+            self._register.shift(dx, dy)
+
+    def _match(self, time: int, found: _Found) -> None:
+        """Join detections to objects: sure to known ones, doubtful to those just seen, sure to lost ones by their looks, sure to
+        new ones. Each step has what the steps before left over."""
         s = self._settings
         sure = found.scores >= s.high_score
-        steps = ((False, sure, s.overlap), (False, ~sure, s.overlap_low), (True, sure, s.overlap_low))
-        for new, eligible, least in steps:
-            rows = [i for i, o in enumerate(self._objects) if not o.seen and (o.state is TrackState.NEW) == new]
-            columns = [int(j) for j in np.flatnonzero(eligible) if j not in found.taken]
+        new, active, stationary = TrackState.NEW, TrackState.ACTIVE, TrackState.STATIONARY
+        steps: tuple[tuple[Callable[[Object], bool], NDArray[np.bool_], Callable[..., Floats], float], ...] = (
+            (lambda o: o.state is not new, sure, self._overlap, s.overlap),
+            (
+                lambda o: o.state is stationary or (o.state is active and o.missing_s <= s.doubt_s),
+                ~sure,
+                self._overlap,
+                s.overlap_doubtful,
+            ),
+            (lambda o: o.state is active and o.look is not None, sure, self._likeness, s.again_likeness),
+            (lambda o: o.state is new, sure, self._overlap, s.overlap_new),
+        )
+        for wanted, eligible, gain, least in steps:
+            rows = [i for i, one in enumerate(self._objects) if not one.seen and wanted(one)]
+            columns = [int(j) for j in np.flatnonzero(eligible & ~found.taken)]
             if rows and columns:
-                gain = self._gain(rows, columns, found)
-                yield [(rows[i], columns[j]) for i, j in assign(gain, least)]
+                for i, j in assign(gain(rows, columns, found), least):
+                    self._see(rows[i], time, found, columns[j])
+        missed = [i for i, one in enumerate(self._objects) if not one.seen]
+        self._filters.at[missed, :2] += self._shift
 
-    def _gain(self, rows: list[int], columns: list[int], found: _Found) -> Floats:
-        """How well each object fits each detection, 0–1."""
-        gain = overlaps(_corners(self._filters.at[rows]), found.boxes[columns])
-        kinds = np.array([self._objects[i].kind for i in rows])
-        return np.where(kinds[:, None] == found.kinds[columns][None, :], gain, 0.0)
-
-    def _see(self, time: int, found: _Found, pairs: Pairs) -> None:
-        self._filters.correct([i for i, _ in pairs], _centred(found.boxes[[j for _, j in pairs]]))
-        for i, j in pairs:
-            found.taken.add(j)
-            one, seen = self._objects[i], found.detections[j]
-            one.seen, one.missing_s, one.last_seen, one.score = True, 0.0, time, seen.score
-            one.hits += 1
-            one.votes[seen.label] = one.votes.get(seen.label, 0.0) + seen.score
-            if seen.score > one.top_score:
-                one.top_score, one.top_time = seen.score, time
-            self._settle(i, one, time)
-
-    def _settle(self, i: int, one: _Object, time: int) -> None:
-        """The state of an object just seen."""
+    def _overlap(self, rows: list[int], columns: list[int], found: _Found) -> Floats:
+        """How well each object fits each detection by place, 0–1."""
         s = self._settings
+        gain = overlaps(cornered(self._filters.at[rows]) + np.tile(self._shift, 2), found.boxes[columns])
+        still = np.array([self._objects[i].state is TrackState.STATIONARY for i in rows])
+        gain[still[:, None] & (gain < s.overlap_doubtful)] = 0.0
+        gain *= 1.0 - s.unlikeness * np.nan_to_num(self._strangeness(rows, columns, found), nan=0.0)
+        return np.where(self._same_kind(rows, columns, found), gain, 0.0)
+
+    def _likeness(self, rows: list[int], columns: list[int], found: _Found) -> Floats:
+        """How like each object is to each detection near where it was lost and of about its height, 0–1."""
+        expected, seen = self._filters.at[rows], centred(found.boxes[columns])
+        off = expected[:, None, :2] + self._shift - seen[None, :, :2]
+        near = np.hypot(off[..., 0], off[..., 1]) <= self._settings.again_reach * expected[:, None, 2:].max(axis=2)
+        near &= np.abs(np.log(expected[:, None, 3] / seen[None, :, 3])) < 0.35
+        gain = 1.0 - np.nan_to_num(self._strangeness(rows, columns, found), nan=1.0)
+        return np.where(near & self._same_kind(rows, columns, found), gain, 0.0)
+
+    def _see(self, i: int, time: int, found: _Found, j: int) -> None:
+        """Detection j is object i."""
+        s, one, seen = self._settings, self._objects[i], found.detections[j]
+        found.taken[j] = True
+        self._filters.correct([i], centred(found.boxes[[j]]))
+        sure = seen.score >= s.high_score
+        one.see(seen, time, found.looks[j] if sure and found.alone[j] else None)
+        # Doubtful detections alone do not keep a moving object alive: most of those after the last sure one are wrong.
+        one.missing_s = 0.0 if sure or one.state is TrackState.STATIONARY else one.missing_s + self._gap_s
+        self._usual_change += 0.02 * (max(0.003, one.changed) - self._usual_change)
         box = self._box(i)
-        x, y = (box.x1 + box.x2) / 2 * s.aspect, (box.y1 + box.y2) / 2
-        step = float(np.hypot(x - one.path_end[0], y - one.path_end[1]))
-        if step >= 0.1 * max(box.width * s.aspect, box.height):
-            one.moved += step
-            one.path_end = (x, y)
-        if one.state is TrackState.NEW and one.hits >= s.confirm_hits and one.top_score >= s.confirm_score:
-            one.state = TrackState.ACTIVE
+        one.go(box, s.aspect)
         one.rest = one.rest.step(box, time, s.still_overlap, s.still_leave_s)
-        if one.state is not TrackState.NEW:
-            still = time - one.rest.since >= s.still_s * US_PER_S
-            one.state = TrackState.STATIONARY if still else TrackState.ACTIVE
+        if one.state is TrackState.NEW and (one.hits < s.confirm_hits or one.top_score < s.confirm_score):
+            return
+        still = time - one.rest.since >= s.still_s * US_PER_S
+        one.state = TrackState.STATIONARY if still else TrackState.ACTIVE
 
     def _begin(self, time: int, found: _Found) -> None:
-        """New objects, and old ones found in their place, from the sure detections that belong to nothing."""
+        """New objects, and remembered ones found in their place, from the sure detections that belong to nothing."""
         s = self._settings
         for j, seen in enumerate(found.detections):
-            if j in found.taken or seen.score < s.birth_score:
+            if found.taken[j] or seen.score < s.birth_score:
                 continue
             kind = int(found.kinds[j])
             known = self._register.take(seen.box, partial(self._is_kind, kind), s.still_overlap)
             if known is not None:
                 self._return(known)
-                self._objects[-1].last_seen, self._objects[-1].score = time, seen.score
+                self._see(len(self._objects) - 1, time, found, j)
                 continue
-            self._filters.add(_centred(found.boxes[[j]]))
             self._numbers += 1
-            foot = (seen.box.x1 + seen.box.x2) / 2 * s.aspect, (seen.box.y1 + seen.box.y2) / 2
-            one = _Object(
-                self._new_id(time), self._numbers, kind, {seen.label: seen.score}, TrackState.NEW, seen.score, seen.score,
-                time, time, time, Rest(seen.box, time), foot, look=found.looks[j],
-            )  # fmt: skip
-            self._objects.append(one)
+            one = Object.begin(self._new_id(time), self._numbers, kind, seen, time)
+            one.look = found.looks[j]
+            one.go(seen.box, s.aspect)
             if s.confirm_hits <= 1 and seen.score >= s.confirm_score:
                 one.state = TrackState.ACTIVE
+            self._objects.append(one)
+            self._filters.add(centred(found.boxes[[j]]))
 
-    def _miss(self, gap_s: float, looked: Sequence[Box]) -> list[int]:
+    def _miss(self, looked: Sequence[Box]) -> list[int]:
         """Count the look against every object that it should have shown; those that end now."""
         s = self._settings
         limits = {TrackState.NEW: s.lost_new_s, TrackState.ACTIVE: s.lost_s, TrackState.STATIONARY: s.still_lost_s}
@@ -257,25 +290,24 @@ class Tracker:
         for i, one in enumerate(self._objects):
             if one.seen or not _covered(self._box(i), looked):
                 continue
-            one.missing_s += min(gap_s, s.miss_most_s)
-            if one.missing_s >= limits[one.state] or self._replaced(i):
-                ended.append(i)
-        for i in ended:
-            if self._objects[i].state is TrackState.STATIONARY and not self._replaced(i):
-                self._register.add(self._still(i))
-            self._objects[i].state = TrackState.ENDED
+            one.missing_s += min(self._gap_s, s.miss_most_s)
+            replaced = one.state is TrackState.STATIONARY and self._taken_over(one)
+            if not replaced and one.missing_s < limits[one.state]:
+                continue
+            if one.state is TrackState.STATIONARY and not replaced:
+                self._register.add(one.still())
+            one.state = TrackState.ENDED
+            ended.append(i)
         return ended
 
-    def _replaced(self, i: int) -> bool:
-        """Whether a still object that is not seen has another, seen one of its kind settled in its place."""
-        one = self._objects[i]
-        return one.state is TrackState.STATIONARY and any(
+    def _taken_over(self, one: Object) -> bool:
+        """Whether another, seen one of its kind has settled in the place of a still object that is not seen."""
+        return any(
             other.seen
             and other.kind == one.kind
             and other.state is TrackState.STATIONARY
-            and iou(self._box(k), one.rest.place) >= self._settings.still_overlap
-            for k, other in enumerate(self._objects)
-            if k != i
+            and iou(other.rest.place, one.rest.place) >= self._settings.still_overlap
+            for other in self._objects
         )
 
     def _drop(self, ended: list[int]) -> None:
@@ -284,32 +316,24 @@ class Tracker:
             self._objects = [self._objects[i] for i in rows]
             self._filters.keep(rows)
 
-    # --- values -----------------------------------------------------------------------------------------------------
-
     def _return(self, known: StillObject) -> None:
         """A still object is live again, in its place."""
-        self._filters.add(_centred(self._array([known.box])))
         self._numbers += 1
-        x, y = (known.box.x1 + known.box.x2) / 2 * self._settings.aspect, (known.box.y1 + known.box.y2) / 2
-        one = _Object(
-            known.id, self._numbers, self._kind(known.label), {known.label: known.score * known.hits},
-            TrackState.STATIONARY, known.score, known.top_score, known.top_time, known.start, known.last_seen,
-            Rest(known.box, known.since), (x, y), hits=known.hits, moved=known.moved,
-        )  # fmt: skip
-        self._objects.append(one)
+        self._objects.append(Object.back(known, self._numbers, self._kind(known.label)))
+        self._filters.add(centred(self._array([known.box])))
 
-    def _still(self, i: int) -> StillObject:
-        one = self._objects[i]
-        return StillObject(
-            one.id, one.label, one.rest.place, one.score, one.top_score, one.top_time, one.start, one.rest.since,
-            one.last_seen, one.hits, one.moved,
-        )  # fmt: skip
+    # --- values -----------------------------------------------------------------------------------------------------
 
-    def _track(self, i: int, one: _Object) -> Track:
-        return Track(
-            one.id, one.number, one.label, one.state, self._box(i), one.score, one.top_score, one.top_time, one.start,
-            one.last_seen, one.seen, one.hits, one.moved,
-        )  # fmt: skip
+    def _strangeness(self, rows: list[int], columns: list[int], found: _Found) -> Floats:
+        """How unlike each object is to each detection: 0 the same, 1 quite another, NaN unknown; told by how much objects
+        usually differ from themselves here."""
+        change = unlike([self._objects[i].look for i in rows], [found.looks[j] for j in columns])
+        return np.minimum(change / (6.0 * self._usual_change), 1.0)
+
+    def _same_kind(self, rows: list[int], columns: list[int], found: _Found) -> NDArray[np.bool_]:
+        kinds = np.array([self._objects[i].kind for i in rows])
+        same: NDArray[np.bool_] = kinds[:, None] == found.kinds[columns][None, :]
+        return same
 
     def _box(self, i: int) -> Box:
         x, y, w, h = self._filters.at[i].tolist()
@@ -317,45 +341,25 @@ class Tracker:
         return Box((x - w / 2) / aspect, y - h / 2, (x + w / 2) / aspect, y + h / 2)
 
     def _array(self, boxes: Sequence[Box]) -> Floats:
-        scale = np.array([self._settings.aspect, 1.0, self._settings.aspect, 1.0])
+        """(n, 4) corners in picture heights."""
         corners: Floats = np.array([(b.x1, b.y1, b.x2, b.y2) for b in boxes], dtype=np.float64).reshape(-1, 4)
-        return corners * scale
-
-    def _is_kind(self, kind: int, label: str) -> bool:
-        return self._kind(label) == kind
+        corners[:, [0, 2]] *= self._settings.aspect
+        return corners
 
     def _kind(self, label: str) -> int:
         """A number per kind; labels outside every kind are a kind each."""
         return self._kinds.setdefault(label, len(self._kinds) + len(self._settings.kinds))
 
-
-@dataclass(slots=True)
-class _Found:
-    """The usable detections of one look; row j of each belongs together."""
-
-    detections: list[Detection]
-    boxes: Floats
-    """(m, 4) corners in picture heights."""
-    kinds: NDArray[np.int64]
-    scores: Floats
-    looks: list[Floats | None]
-    taken: set[int] = field(default_factory=set)
-
-
-def _centred(corners: Floats) -> Floats:
-    return np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]], axis=1)
-
-
-def _corners(centred: Floats) -> Floats:
-    half = centred[:, 2:] / 2
-    return np.concatenate([centred[:, :2] - half, centred[:, :2] + half], axis=1)
+    def _is_kind(self, kind: int, label: str) -> bool:
+        return self._kind(label) == kind
 
 
 def _usable(box: Box) -> bool:
+    """Finite and not empty."""
     return bool(np.isfinite([box.x1, box.y1, box.x2, box.y2]).all()) and box.width > 0 and box.height > 0
 
 
-def _look(row: NDArray[np.float32]) -> Floats | None:
+def _unit(row: NDArray[np.float32]) -> Floats | None:
     values: Floats = np.asarray(row, dtype=np.float64)
     length = float(np.linalg.norm(values))
     if not np.isfinite(length) or length == 0:
@@ -365,5 +369,6 @@ def _look(row: NDArray[np.float32]) -> Floats | None:
 
 
 def _covered(box: Box, looked: Sequence[Box]) -> bool:
-    """Whether the detector saw at least most of where the object should be."""
-    return any(intersection(box, part) >= 0.8 * box.area for part in looked)
+    """Whether the detector saw at least most of where the object should be. One that left the picture was looked for."""
+    visible = clip(box)
+    return visible.area <= 0 or any(intersection(visible, part) >= 0.8 * visible.area for part in looked)

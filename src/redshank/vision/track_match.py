@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 Pairs = list[tuple[int, int]]
 
+_FIT = 0.5
+"""Overlap from which a box counts as found where it was expected."""
+_MOST_SHIFTS = 150
+_MOST_SHIFT = 0.5
+
 
 def overlaps(a: Floats, b: Floats) -> Floats:
     """Intersection over union of every box of `a` (n, 4) with every one of `b` (m, 4): (n, m), 0–1."""
@@ -28,6 +33,18 @@ def overlaps(a: Floats, b: Floats) -> Floats:
     area_b = (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1])
     ratio: Floats = shared / np.maximum(area_a[:, None] + area_b[None, :] - shared, 1e-12)
     return ratio
+
+
+def unlike(a: list[Floats | None], b: list[Floats | None]) -> Floats:
+    """One minus the likeness of every vector of `a` with every one of `b`, all of length one: (n, m), NaN where one is None."""
+    result = np.full((len(a), len(b)), np.nan)
+    rows = [i for i, look in enumerate(a) if look is not None]
+    columns = [j for j, look in enumerate(b) if look is not None]
+    if rows and columns:
+        known_a = np.stack([look for look in a if look is not None])
+        known_b = np.stack([look for look in b if look is not None])
+        result[np.ix_(rows, columns)] = np.maximum(1.0 - known_a @ known_b.T, 0.0)
+    return result
 
 
 def assign(gain: Floats, least: float) -> Pairs:
@@ -47,3 +64,41 @@ def duplicates(boxes: Floats, kinds: NDArray[np.int64], limit: float) -> NDArray
         if not worse[i]:
             worse[i + 1 :] |= same[i, i + 1 :]
     return worse
+
+
+def camera_shift(expected: Floats, found: Floats) -> Floats:
+    """(2,): how far everything has jumped to the right and down since the look before, which means that the camera did.
+
+    Zero unless the objects are *not* where they are expected, at least three of them are when all are moved by one and the
+    same step, and that explains the picture much better. So it never speaks on a camera that stands still.
+    """
+    nothing = np.zeros(2)
+    if len(expected) < 3 or len(found) < 3:
+        return nothing
+    unmoved = overlaps(expected, found).max(axis=1).mean()
+    if unmoved >= _FIT:
+        return nothing
+    ratio = (expected[:, None, 2:] - expected[:, None, :2]) / (found[None, :, 2:] - found[None, :, :2])
+    a, b = np.nonzero((np.abs(np.log(ratio)) < 0.4).all(axis=2))
+    steps = (found[b, :2] + found[b, 2:] - expected[a, :2] - expected[a, 2:]) / 2
+    steps = steps[np.abs(steps).max(axis=1) < _MOST_SHIFT][:_MOST_SHIFTS] if len(steps) else steps
+    if not len(steps):
+        return nothing
+    moved = (expected[None] + np.tile(steps, 2)[:, None]).reshape(-1, 4)
+    fit = overlaps(moved, found).max(axis=1).reshape(len(steps), -1)
+    best = int(fit.mean(axis=1).argmax())
+    if fit[best].mean() < unmoved + 0.2 or np.count_nonzero(fit[best] >= _FIT) < 3:
+        return nothing
+    step: Floats = steps[best]
+    return step
+
+
+def centred(corners: Floats) -> Floats:
+    """(n, 4) centre x, centre y, width, height of boxes given by their corners."""
+    return np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]], axis=1)
+
+
+def cornered(boxes: Floats) -> Floats:
+    """The inverse of `centred`."""
+    half = boxes[:, 2:] / 2
+    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
