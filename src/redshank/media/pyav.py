@@ -53,7 +53,7 @@ class AvSource:
     """An open FFmpeg input. `packets` belongs to one thread; `close` may come from any."""
 
     def __init__(self, container: InputContainer, label: str, audio: bool = True) -> None:
-        self._container = container
+        self.container = container
         self._label = label
         # Held while FFmpeg works: closing under its feet would free memory it uses.
         self._busy = threading.Lock()
@@ -72,12 +72,12 @@ class AvSource:
     @property
     def video_decoder(self) -> VideoCodecContext | None:
         """FFmpeg's decoder as the demuxer has set it up."""
-        context = self._container.streams[next(iter(self._formats))].codec_context
+        context = self.container.streams[next(iter(self._formats))].codec_context
         return context if isinstance(context, VideoCodecContext) else None
 
     def packets(self) -> Iterator[RawPacket]:
         try:
-            demux = self._container.demux([self._container.streams[index] for index in self._formats])
+            demux = self.container.demux([self.container.streams[index] for index in self._formats])
             while (packet := self._next(demux)) is not None:
                 if packet.size:
                     yield self._raw(packet)
@@ -91,7 +91,7 @@ class AvSource:
         self._closing = True
         if self._busy.acquire(blocking=False):
             try:
-                self._container.close()
+                self.container.close()
             finally:
                 self._busy.release()
 
