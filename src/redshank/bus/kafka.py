@@ -69,7 +69,7 @@ class KafkaBus:
     async def publish(self, topic: Topic, envelope: Envelope) -> None:
         lossy = topic in LOSSY
         key = envelope.camera if lossy else envelope.site
-        await self._store(Row(topic, key, envelope.sent // 1000, lossy, pack(envelope)))
+        await self._store(Row(topic, key, self._clock.now() // 1000, lossy, pack(envelope)))
         self._counts["published"] += 1
 
     def subscribe(self, topics: Sequence[Topic], group: str) -> AbstractAsyncContextManager[AsyncIterator[Envelope]]:

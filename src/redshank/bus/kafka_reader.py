@@ -1,8 +1,9 @@
 """One member of a consumer group, on the event loop.
 
 A message counts as handled when its reader asks for the next one, or leaves without an exception; offsets of handled messages are
-committed at least once a second, so a crash repeats at most that much. A group that has never committed begins with what was
-published since it subscribed (by record timestamp), also when the broker was away then. What cannot be read is parked and skipped.
+committed twice a second, so a crash or a change of members repeats about that much. A group that has never committed begins
+with what was published since it subscribed (by record timestamp), also when the broker was away then. What cannot be read is
+parked and skipped.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from redshank.bus.base import VERSION, Envelope
-from redshank.bus.kafka_settings import KafkaSettings
+from redshank.bus.kafka_settings import KafkaSettings, create_missing_topics
 from redshank.bus.messages import MAX_BYTES, Unreadable, unpack
 from redshank.clock import NS_PER_S, Clock, rfc3339
 
 log = logging.getLogger(__name__)
 Park = Callable[[str, str, bytes], Awaitable[None]]
 """Topic, reason, dead letter."""
-_COMMIT_EVERY_NS = NS_PER_S
+_COMMIT_EVERY_NS = NS_PER_S // 2
 _POLL_MS = 500
 _BACKOFF_S = (0.25, 5.0)
 _KEPT_BODY = 100_000
@@ -125,13 +126,15 @@ class Reader:
                 enable_auto_commit=False,
                 auto_offset_reset="latest",
                 max_partition_fetch_bytes=2 * MAX_BYTES,
-                session_timeout_ms=10_000,
-                heartbeat_interval_ms=2_000,
+                session_timeout_ms=6_000,
+                heartbeat_interval_ms=500,
                 metadata_max_age_ms=5_000,
                 request_timeout_ms=15_000,
                 retry_backoff_ms=250,
             )
             try:
+                if self._settings.create_topics:
+                    await create_missing_topics(self._settings)
                 consumer.subscribe(self._topics, listener=_Rebalance(self, consumer))
                 await consumer.start()
                 self._consumer = consumer
@@ -160,22 +163,26 @@ class Reader:
             log.info("left the group without the broker", extra={"group": self._group, "reason": repr(error)})
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:
-        """A commit that fails costs repeated messages after a restart, nothing else."""
+        """Not committing costs repeated messages after a restart, nothing else.
+
+        Never while the group is being shared out anew: Kafka would refuse or take it, but noida-db 0.2.3 counts its generation up at
+        once, aiokafka then forgets its member id, and the group waits for ever for a leader that is gone. Hence a heartbeat first.
+        """
         self._committed_ns = self._clock.mono_ns()
         mine = consumer.assignment()
         offsets = {partition: offset for partition, offset in self._handled.items() if partition in mine}
-        self._handled.clear()
-        if not offsets:
+        if not offsets or not await _in_step(consumer):
             return
         try:
             await consumer.commit(offsets)
+            self._handled.clear()
         except (KafkaError, IllegalStateError) as error:
             log.info("offsets not committed", extra={"group": self._group, "reason": repr(error)})
 
-    async def revoked(self, consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> None:
+    def revoked(self, partitions: Iterable[TopicPartition]) -> None:
         gone = set(partitions)
-        await self._commit(consumer)
         self._fetched = deque(r for r in self._fetched if TopicPartition(r.topic, r.partition) not in gone)
+        self._handled = {partition: offset for partition, offset in self._handled.items() if partition not in gone}
 
     async def assigned(self, consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> None:
         """Partitions this group never committed begin at the time of subscription."""
@@ -196,10 +203,16 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka c
         self._consumer = consumer
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        await self._reader.revoked(self._consumer, revoked)
+        self._reader.revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         await self._reader.assigned(self._consumer, assigned)
+
+
+async def _in_step(consumer: AIOKafkaConsumer) -> bool:
+    """Whether the broker still counts us in the present generation of the group; no public call tells."""
+    coordinator = consumer._coordinator
+    return bool(await coordinator._do_heartbeat()) and not coordinator.need_rejoin(consumer._subscription.subscription)
 
 
 def _dead_letter(record: Any, reason: str, now: int) -> bytes:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import zlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 
@@ -53,14 +53,15 @@ class MemoryBus:
     async def subscribe(self, topics: Sequence[Topic], group: str) -> AsyncIterator[AsyncIterator[Envelope]]:
         member = _Member(frozenset(topics), self._capacity)
         self._groups.setdefault(group, []).append(member)
+        self._deal(group, [])
         failed = True
         try:
             yield member
             failed = False
         finally:
-            if not failed:
-                member.current = None
-            self._leave(group, member)
+            self._groups[group].remove(member)
+            member.end()
+            self._deal(group, [member.current] if failed and member.current else [], [member])
 
     def stats(self) -> Mapping[str, int]:
         members = [member for group in self._groups.values() for member in group]
@@ -74,29 +75,33 @@ class MemoryBus:
 
     async def _put(self, group: str, topic: Topic, number: int, envelope: Envelope) -> None:
         """Members may come and go while this waits for room, so the choice is made again."""
-        while members := [m for m in self._groups.get(group, ()) if topic in m.topics and not m.ended]:
-            member = members[zlib.crc32(_key(topic, envelope).encode()) % len(members)]
+        while member := self._choose(group, topic, envelope):
             if topic in LOSSY:
-                self._counts["dropped"] += member.put_lossy(topic, number, envelope)
+                self._counts["dropped"] += member.put_lossy((topic, number, envelope))
                 return
-            if member.put_sure(topic, number, envelope):
+            if member.put_sure((topic, number, envelope)):
                 return
             await member.room()
 
-    def _leave(self, group: str, member: _Member) -> None:
-        members = self._groups[group]
-        members.remove(member)
-        member.end()
-        if not members:
-            del self._groups[group]
-        for topic, number, envelope in member.leftovers():
-            heirs = [m for m in members if topic in m.topics and not m.ended]
-            if not heirs:
+    def _choose(self, group: str, topic: Topic, envelope: Envelope) -> _Member | None:
+        members = [m for m in self._groups.get(group, ()) if topic in m.topics and not m.ended]
+        key = envelope.camera if topic in LOSSY else envelope.site
+        return members[zlib.crc32(key.encode()) % len(members)] if members else None
+
+    def _deal(self, group: str, unhandled: Sequence[_Item], gone: Sequence[_Member] = ()) -> None:
+        """Somebody came or left: what waits is shared out again, in order."""
+        items = [*unhandled]
+        for member in [*gone, *self._groups[group]]:
+            items += member.give_up()
+        for topic, number, envelope in sorted(items, key=lambda item: item[1]):
+            heir = self._choose(group, topic, envelope)
+            if heir is None:
                 self._counts["dropped"] += 1
                 log.info("message left unread", extra={"topic": topic, "group": group, "id": envelope.id})
-                continue
-            heir = heirs[zlib.crc32(_key(topic, envelope).encode()) % len(heirs)]
-            heir.inherit(topic, number, envelope)
+            else:
+                heir.inherit((topic, number, envelope))
+        if not self._groups[group]:
+            del self._groups[group]
 
 
 _Item = tuple[Topic, int, Envelope]
@@ -135,45 +140,40 @@ class _Member:
     def waiting(self) -> int:
         return len(self._lossy) + len(self._sure)
 
-    def put_lossy(self, topic: Topic, number: int, envelope: Envelope) -> int:
+    def put_lossy(self, item: _Item) -> int:
         """How many were dropped for it: 0 or 1."""
         full = len(self._lossy) >= self._capacity
         if full:
             self._lossy.popleft()
-        self._lossy.append((topic, number, envelope))
-        self._filled.set()
+        self.inherit(item)
         return int(full)
 
-    def put_sure(self, topic: Topic, number: int, envelope: Envelope) -> bool:
+    def put_sure(self, item: _Item) -> bool:
         """False when there is no room."""
         if len(self._sure) >= self._capacity:
             self._drained.clear()
             return False
-        self._sure.append((topic, number, envelope))
-        self._filled.set()
+        self.inherit(item)
         return True
 
     async def room(self) -> None:
         """Wait until something was taken, or the member left."""
         await self._drained.wait()
 
-    def inherit(self, topic: Topic, number: int, envelope: Envelope) -> None:
-        """Take over from a member that left: older than all of its key here, put in by number."""
-        queue = self._lossy if topic in LOSSY else self._sure
-        at = next((i for i, item in enumerate(queue) if item[1] > number), len(queue))
-        queue.insert(at, (topic, number, envelope))
+    def inherit(self, item: _Item) -> None:
+        """Take it, whether there is room or not."""
+        (self._lossy if item[0] in LOSSY else self._sure).append(item)
         self._filled.set()
 
-    def leftovers(self) -> Iterator[_Item]:
-        if self.current is not None:
-            yield self.current
-        yield from sorted([*self._lossy, *self._sure], key=lambda item: item[1])
+    def give_up(self) -> list[_Item]:
+        """Everything that waits, in no order."""
+        items = [*self._lossy, *self._sure]
+        self._lossy.clear()
+        self._sure.clear()
+        self._drained.set()
+        return items
 
     def end(self) -> None:
         self.ended = True
         self._filled.set()
         self._drained.set()
-
-
-def _key(topic: Topic, envelope: Envelope) -> str:
-    return envelope.camera if topic in LOSSY else envelope.site
