@@ -250,7 +250,9 @@ def _logit(probability: float) -> float:
 FAMILIES: Mapping[str, Family] = {
     "darknet": Family(decode_darknet, "0-255", True, proven=True),
     "yolox": Family(decode_yolox, "0-255", True),
+    "yolox-decoded": Family(decode_yolov5, "0-255", True),
     "yolov5": Family(decode_yolov5, "0-1", False),
+    "yolov6": Family(decode_yolov5, "0-1", False),
     "yolov8": Family(decode_yolov8, "0-1", False),
     "yolov10": Family(decode_yolov10, "0-1", False, suppress=False),
     "yolonas": Family(decode_yolonas, None, None),

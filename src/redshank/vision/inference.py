@@ -18,7 +18,7 @@ from redshank.vision.families import FAMILIES, Candidates, Looked, Recipe
 from redshank.vision.letterbox import Fit, Letterbox
 from redshank.vision.suppress import suppress
 
-MAX_IOU = 0.45
+MAX_IOU = 0.5
 """Two boxes of one class that overlap more are one object. docs/guide/detector.md has the figures behind it."""
 STRIDE = 32
 _MEAN = (0.485, 0.456, 0.406)  # ImageNet's, red first

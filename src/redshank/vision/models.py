@@ -27,7 +27,7 @@ from redshank.vision.inference import ModelDetector, Runner
 from redshank.vision.labels import canonical
 from redshank.vision.onnx import default_threads, open_onnx
 from redshank.vision.openvino import open_openvino
-from redshank.vision.recognise import Stated, recognise
+from redshank.vision.recognise import Stated, recognise, whole
 
 DEFAULT = "yolov4-tiny"
 _FORMAT = 1
@@ -134,9 +134,9 @@ def add(name: str, file: Path, store: Path, stated: Stated, weights: Path | None
         if weights is None or not stated.labels:
             raise ModelError("a Darknet .cfg needs --weights FILE and --labels FILE (one name a line)")
         return _keep_darknet(name, store, (_bytes(file).decode(), _bytes(weights)), stated.labels, file.name)
-    data = _bytes(file)
+    _bytes(file)  # one clear line when it is not there
     recipe = recognise(file, stated)
-    place(store / f"{name}.onnx", data)
+    place(store / f"{name}.onnx", whole(file))
     return _keep(name, store, recipe, file.name)
 
 
@@ -241,6 +241,11 @@ def _unknown(name: str, store: Path) -> str:
 
 def _names(data: bytes) -> tuple[str, ...]:
     return tuple(canonical(line) for line in data.decode(errors="replace").splitlines() if line.strip())
+
+
+def read_labels(path: Path | None) -> tuple[str, ...]:
+    """One class name a line. Raises ModelError when the file cannot be read."""
+    return _names(_bytes(path)) if path is not None else ()
 
 
 def _bytes(path: Path) -> bytes:

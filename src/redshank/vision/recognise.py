@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from redshank.errors import ModelError
@@ -36,6 +37,16 @@ class Stated:
     labels: tuple[str, ...] = ()
     size: int | None = None
     """Side of the input where the file leaves it free."""
+
+
+def input_range_of(text: str | None) -> InputRange | None:
+    """A user's word for the input range. Raises ModelError."""
+    for known in INPUT_RANGES:
+        if text == known:
+            return known
+    if text is not None:
+        raise ModelError(f"unknown input range {text!r}: use one of {', '.join(INPUT_RANGES)}")
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +77,6 @@ def recognise(path: Path, stated: Stated) -> Recipe:
     """How to feed and read the file. Raises ModelError: damaged, no detector, or ambiguous (then it says what to state)."""
     if stated.family is not None and stated.family not in FAMILIES:
         raise ModelError(f"unknown family {stated.family!r}: use one of {', '.join(FAMILIES)}")
-    if stated.input_range is not None and stated.input_range not in INPUT_RANGES:
-        raise ModelError(f"unknown input range {stated.input_range!r}: use one of {', '.join(INPUT_RANGES)}")
     probe = _probe(path, stated)
     guess = _guess(probe, stated.family, path.name)
     family = FAMILIES[guess.family]
@@ -94,6 +103,12 @@ def recognise(path: Path, stated: Stated) -> Recipe:
     )
 
 
+def whole(path: Path) -> bytes:
+    """The model as one file, with weights that an export left in a file of their own."""
+    data: bytes = onnx.load(str(path)).SerializeToString()
+    return data
+
+
 def _probe(path: Path, stated: Stated) -> _Probe:
     session = open_session(path, "cpu", default_threads())
     inputs = session.get_inputs()
@@ -106,7 +121,7 @@ def _probe(path: Path, stated: Stated) -> _Probe:
     shape = pictures[0].shape
     layout = "nhwc" if shape[3] == 3 else "nchw"
     sides = shape[1:3] if layout == "nhwc" else shape[2:4]
-    if shape[3 if layout == "nhwc" else 1] not in (3, None) and not isinstance(shape[1], str):
+    if layout == "nchw" and isinstance(shape[1], int) and shape[1] != 3:
         raise ModelError(f"{path.name} wants {shape} as its picture: three channels are needed")
     height, width = (side if isinstance(side, int) else stated.size or _FREE_SIZE for side in sides)
     full = (1, height, width, 3) if layout == "nhwc" else (1, 3, height, width)
@@ -153,11 +168,11 @@ def _guess(probe: _Probe, family: str | None, file: str) -> _Guess:
 
 
 def _by_metadata(allowed: Sequence[_Guess], probe: _Probe) -> Sequence[_Guess]:
-    """Ultralytics exports say what they are in `description`."""
-    if len(allowed) < 2:
-        return allowed
+    """Ultralytics exports carry their class names, and what they are in `description`."""
+    names = len(_metadata_names(probe.metadata))
+    fitting = [guess for guess in allowed if not names or guess.classes in (0, names)]
     words = probe.metadata.get("description", "").lower().replace("-", "")
-    return [guess for guess in allowed if guess.family in words] or allowed
+    return [guess for guess in fitting if guess.family in words] or fitting or allowed
 
 
 def _by_shape(probe: _Probe) -> list[_Guess]:
@@ -193,12 +208,8 @@ def _single(output: NDArray[Any], probe: _Probe) -> list[tuple[str, int]]:
     if rows == 3 * cells and columns > 5:
         return [("yolov5", columns - 5)]
     if rows == cells and columns > 5:
-        decoded = bool((output[0, :, 2:4] > 0).all() and output[0, :, 0].max() > probe.width / 4)
-        return (
-            [("yolov5", columns - 5)]
-            if decoded and probe.metadata.get("names")
-            else ([("yolov5", columns - 5), ("yolox", columns - 5)] if decoded else [("yolox", columns - 5)])
-        )
+        raw = bool((output[0, :, 2:4] <= 0).any())  # logarithms of sizes; a size in pixels is never below zero
+        return [("yolox", columns - 5)] if raw else [("yolov6", columns - 5), ("yolox-decoded", columns - 5)]
     if rows < cells and columns > 4:
         ways = [("rtdetr", columns - 4)]
         return [*ways, ("yolov10", 0)] if columns == 6 else ways
