@@ -43,14 +43,15 @@ def scheme_of(url: str) -> str:
 
 
 def _open(settings: SourceSettings, targets: Targets, clock: Clock, timeout_s: float) -> Source:
-    source = _connect(settings, targets, clock, timeout_s)
+    source = connect(settings, targets, clock, timeout_s)
     if source.formats and source.formats[0].codec not in COPIED:
         decoder = source.video_decoder if isinstance(source, AvSource) else None
         return Encoded(source, settings, clock, decoder)
     return source
 
 
-def _connect(settings: SourceSettings, targets: Targets, clock: Clock, timeout_s: float) -> Source:
+def connect(settings: SourceSettings, targets: Targets, clock: Clock, timeout_s: float) -> Source:
+    """The same, as the camera sends it: nothing is encoded."""
     match scheme_of(settings.url):
         case "rtsp" | "rtsps":
             return open_rtsp(settings, targets, timeout_s)

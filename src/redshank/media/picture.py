@@ -1,6 +1,6 @@
 """Still pictures: JPEG, PNG, WebP, BMP. Their size is read from the header and held against a limit before anything is decoded.
 
-Pure but for reading the file. Headers: ITU-T T.81 §B.2.2 (JPEG), RFC 2083 §4.1.1 (PNG), RFC 9649 §2.5–2.7 (WebP), BITMAPINFOHEADER (BMP).
+Pure but for reading the file. Headers: ITU-T T.81 §B.2.2 (JPEG), RFC 2083 §4.1.1 (PNG), RFC 9649 §2.5–2.7 (WebP), BMP's info header.
 """
 
 from __future__ import annotations

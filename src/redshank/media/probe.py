@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from redshank.clock import NS_PER_S, Clock
 from redshank.errors import SourceError, TargetRefused
-from redshank.media.connect import COPIED, open_source, scheme_of
+from redshank.media.connect import COPIED, connect, scheme_of
+from redshank.media.picture import picture_kind
 from redshank.media.pyav import PORTS
 from redshank.media.settings import SourceSettings
 from redshank.media.source import RawPacket, Source
@@ -65,7 +66,7 @@ def probe(settings: SourceSettings, targets: Targets, clock: Clock, seconds: flo
         if not result.ok:
             return result
     try:
-        source = open_source(settings, targets, 5.0, clock)
+        source = connect(settings, targets, clock, 5.0)
     except (SourceError, TargetRefused) as error:
         return result.with_step(Step("login", "bad", str(error)))
     try:
@@ -130,13 +131,16 @@ def _judged(result: Probe, seen: list[_Seen], source: Source) -> Probe:
     if len(video) < 2:
         return result.with_step(Step("video", "bad", "connected, but no picture comes", "restart the camera"))
     format = video[-1].raw.format
+    size = format.width, format.height
+    if format.codec == "mjpeg" and (picture := picture_kind(video[-1].raw.data)) is not None:
+        size = picture[1:]
     span_s = max(1e-6, video[-1].arrival_s - video[0].arrival_s)
     keys = [s.arrival_s for s in video if s.raw.keyframe]
     result = replace(
         result,
         codec=format.codec,
-        width=format.width,
-        height=format.height,
+        width=size[0],
+        height=size[1],
         fps=round((len(video) - 1) / span_s, 1),
         bitrate=round(sum(len(s.raw.data) for s in video) * 8 / span_s),
         gop_s=round(max((b - a for a, b in pairwise(keys)), default=0.0), 1),

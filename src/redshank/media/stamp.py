@@ -28,14 +28,14 @@ MAX_EARLY_S = 0.25
 MAX_SOUND_LATE_S = 1.5
 """Sound further behind the picture than this has a clock of its own."""
 MAX_REORDER_S = 5.0
-MAX_BACKLOG_S = 20.0
+MAX_STEP_S = 2.0
 FLOOR_S = 1.1
 PAUSE_S = 1.0
-JITTER_S = 0.03
+JITTER_S = 0.05
 """Errors below this say nothing about the camera's rate."""
-GAIN, LEARN = 3.0, 0.15
-"""Per second: how much of the error is corrected, and how much goes into the rate."""
-EARLY_SLEW, LATE_SLEW = 0.2, 0.5
+GAIN, SOFT_GAIN, LEARN = 3.0, 0.7, 0.15
+"""Per second: how much of an error is corrected, of a small one, and how much of it goes into the rate."""
+EARLY_SLEW, LATE_SLEW = 0.2, 1.0
 """Seconds the line may move per second. Less towards earlier: reordered pictures must stay in order."""
 WALL_STEP_S = 0.5
 WRAPS = (1 << 32, 1 << 33)
@@ -99,14 +99,15 @@ class Stamper:
 
     def _first_due(self, leading: list[_Arrived], first_s: float) -> float:
         """When the burst's first packet was due, such that its least delayed one arrives just in time."""
-        arrival_s = self._arrival_s(leading[0])
-        due = [
-            self._arrival_s(arrived) - (own_s + _reorder_s(arrived.raw) - first_s)
-            for arrived in leading
-            if (own_s := _own_s(arrived.raw)) is not None
-        ]
-        # Further back than a camera keeps pictures, it is a jump inside the burst and will be bridged.
-        return min((at for at in due if arrival_s - MAX_BACKLOG_S < at), default=arrival_s)
+        due = [self._arrival_s(leading[0])]
+        before_s = first_s
+        for arrived in leading:
+            own_s = _own_s(arrived.raw)
+            if own_s is None or not 0 <= own_s - before_s < MAX_STEP_S:
+                break  # a jump inside the burst: what follows says nothing of its beginning
+            before_s = own_s
+            due.append(self._arrival_s(arrived) - (own_s + _reorder_s(arrived.raw) - first_s))
+        return min(due)
 
     def _stamp(self, arrived: _Arrived) -> Stamped:
         raw = arrived.raw
@@ -154,8 +155,9 @@ class _Line:
         self._due, self._media = self.due(media_s), media_s
         error = min(late_s, 0.0) or self._floor(late_s, arrival_s)
         if abs(error) > JITTER_S:
-            self.rate = min(2.0, max(0.5, self.rate + LEARN * error * step_s))
-        moved = max(error, -EARLY_SLEW * step_s) if error < 0 else min(error * GAIN, LATE_SLEW) * step_s
+            self.rate = min(4.0, max(0.25, self.rate + LEARN * error * step_s))
+        gain = GAIN if abs(error) > JITTER_S else SOFT_GAIN
+        moved = max(-EARLY_SLEW, min(LATE_SLEW, error * gain)) * step_s
         self._due += moved
         self._moved += moved
 
