@@ -230,9 +230,9 @@ class Notifier:
             sent, before = lane.sent, self._clock.mono_ns()
             wait = await self._deliver(lane, due)
             if suspect is not None and lane.sent > sent:
-                # The channel works. Has it just come back, or is it that message?
-                if await self._deliver(lane, suspect) is not None:
-                    lane.aside.add(suspect.notification.id)
+                # The channel works. Had it just come back, or is it that message? Once it passes it is no longer aside.
+                lane.aside.add(suspect.notification.id)
+                await self._deliver(lane, suspect)
                 suspect, pause = None, 0.0
             if wait is None or due.notification.id in lane.aside:
                 continue
@@ -289,7 +289,8 @@ class Notifier:
             await self._bury(lane, notification, f"given up after {GIVE_UP_S // 3600} h and {tries} tries: {error}")
             return None
         wait = max(self._backoff(tries), error.retry_after_s or 0.0)
-        due = now + round(wait * US_PER_S)
+        # The lane waits as a whole, on the monotonic clock; a row that was due later than the next would lose its place.
+        due = now + round(wait * US_PER_S) if notification.id in lane.aside else now
         await self._mark(lambda conn: outbox.failed(conn, notification.id, now, str(error), due, self._site))
         return wait
 
