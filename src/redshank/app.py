@@ -11,9 +11,10 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from redshank import logs, status
 from redshank.clock import Clock, SystemClock
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from redshank.alert.base import Channel
     from redshank.config.load import Loaded
+    from redshank.media.settings import SourceSettings
     from redshank.vision.detect import Detector
 
 log = logging.getLogger(__name__)
@@ -139,6 +141,32 @@ def open_channel(config_path: Path | None, name: str) -> Channel:
         raise ConfigError(f"{loaded.path or 'no configuration'}: there is no channel {name!r}; configured: {known}")
     targets = Targets(loaded.config.security.allow_targets)
     return plugs.open_channel(name, channels[name], targets.check, SystemClock())
+
+
+def camera_sources(
+    camera: str, user: str, password: str, config: Path | None
+) -> tuple[Mapping[str, SourceSettings], Targets]:
+    """For `redshank doctor`: the streams of a configured camera by name, or the one a URL names. Raises ConfigError."""
+    from redshank import wiring
+    from redshank.media.settings import SourceSettings
+
+    loaded, problem = read_config(config)
+    known = loaded.config.cameras if loaded else {}
+    allowed = loaded.config.security.allow_targets if loaded else ()
+    if camera in known:
+        found = {f"{camera}/{name}": wiring.source(stream) for name, stream in known[camera].streams.items()}
+        return found, Targets(allowed)
+    if ":" not in camera and not Path(camera).exists():
+        names = ", ".join(known) or "none" + (f" ({problem})" if problem else "")
+        raise ConfigError(f"{camera!r} is neither a URL, a file nor a configured camera (configured: {names})")
+    return {"": SourceSettings(camera, user, password)}, _just_this(camera, allowed)
+
+
+def _just_this(url: str, allowed: Sequence[str]) -> Targets:
+    """Who types a loopback address at their own terminal may try it; a configuration has to allow it."""
+    parts = urlsplit(url)
+    port = parts.port or {"rtsp": 554, "rtsps": 322, "https": 443}.get(parts.scheme, 80)
+    return Targets([*allowed, f"{parts.hostname}:{port}"] if parts.hostname else allowed)
 
 
 def open_detector(name: str, bars: Progress | None = None, device: str = "auto") -> Detector:

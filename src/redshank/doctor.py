@@ -58,7 +58,9 @@ def disk(folder: Path, clock: Clock) -> Iterator[Check]:
     advice = "use a faster disk for recordings; an SD card wears out and stalls"
     yield Check("disk write", "ok" if mb_s > SLOW_DISK_MB_S else "warn", f"{mb_s:.0f} MB/s", advice)
     yield Check("disk fsync", "ok" if fsync_ms < SLOW_FSYNC_MS else "warn", f"{fsync_ms:.1f} ms (median)", advice)
-    yield Check("disk free", "ok" if free_gb > 5 else "warn", f"{free_gb:.0f} GB", "less than 5 GB is little for recordings")
+    yield Check(
+        "disk free", "ok" if free_gb > 5 else "warn", f"{free_gb:.0f} GB", "less than 5 GB is little for recordings"
+    )
 
 
 def _measure_disk(path: Path, clock: Clock) -> tuple[float, float]:
@@ -90,7 +92,9 @@ def set_clock(clock: Clock) -> Check:
     kept = any(Path(p).exists() for p in ("/run/systemd/timesync/synchronized", "/run/chrony", "/run/ntpd.pid"))
     if kept:
         return Check("clock", "ok", "set and kept by network time")
-    return Check("clock", "warn", "set; no network time service was found", "recordings are named by this clock: switch NTP on")
+    return Check(
+        "clock", "warn", "set; no network time service was found", "recordings are named by this clock: switch NTP on"
+    )
 
 
 def cpus() -> Check:
@@ -103,7 +107,11 @@ def accelerators() -> Check:
     with contextlib.suppress(ImportError):
         import onnxruntime
 
-        known = {"TensorrtExecutionProvider": "TensorRT", "CUDAExecutionProvider": "CUDA", "CoreMLExecutionProvider": "CoreML"}
+        known = {
+            "TensorrtExecutionProvider": "TensorRT",
+            "CUDAExecutionProvider": "CUDA",
+            "CoreMLExecutionProvider": "CoreML",
+        }
         found += [known[name] for name in onnxruntime.get_available_providers() if name in known]
     with contextlib.suppress(ImportError):
         import openvino

@@ -48,6 +48,10 @@ def open_channel(name: str, settings: section.Channel, resolve: Resolve, clock: 
             from redshank.alert.console import ConsoleChannel, ConsoleSettings
 
             return ConsoleChannel(ConsoleSettings(name), sys.stdout)
+        case section.Folder():
+            from redshank.alert.folder import FolderChannel, FolderSettings
+
+            return FolderChannel(FolderSettings(name, settings.path.expanduser()))
         case section.Email():
             return _email(name, settings, resolve)
         case section.Slack():

@@ -99,6 +99,7 @@ class Site:
         judge_settings = JudgeSettings(
             channels={route.channel.name: route.channel.can_update for route in self._routes},
             zones=wiring.zones(self.config),
+            zone_labels=wiring.zone_labels(self.config),
             cameras=list(self.config.cameras),
         )
         names = wiring.active(self.config)

@@ -102,9 +102,17 @@ def zones(config: schema.Config) -> Mapping[str, Mapping[str, Polygon]]:
     }
 
 
+def zone_labels(config: schema.Config) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """Camera → zone → the only labels it is about."""
+    return {
+        name: {zone: settings.objects for zone, settings in camera.zones.items() if settings.objects}
+        for name, camera in config.cameras.items()
+    }
+
+
 def rules(config: schema.Config) -> list[Rule]:
     """The user's rules; none = the judge's own default. A zone's inertia and loitering time hold for every rule that names it."""
-    return [_rule(config, name, rule) for name, rule in config.rules.items() if rule.enabled]
+    return [_rule(config, name, rule) for name, rule in config.rules.items()]
 
 
 def _rule(config: schema.Config, name: str, rule: schema.Rule) -> Rule:
@@ -120,8 +128,9 @@ def _rule(config: schema.Config, name: str, rule: schema.Rule) -> Rule:
         inertia=max([1, *(zone.inertia for zone in named)]),
         cooldown_s=rule.cooldown,
         severity=rule.severity,
-        channels=tuple(config.channels) if rule.channels is None else rule.channels,
+        channels=rule.channels,
         notify_close=rule.notify_close,
+        enabled=rule.enabled,
     )
 
 

@@ -248,7 +248,7 @@ def test_channels_are_told_apart_by_type(tmp_path: Path) -> None:
     assert isinstance(mail, Email)
     assert (mail.to, mail.timeout) == (("a@example.org", "b@example.org"), 5.0)
     assert lines(result) == [
-        "4: channels.odd.type is 'emial': expected one of console, email, slack, webhook, did you mean \"email\"?",
+        "4: channels.odd.type is 'emial': expected one of console, folder, email, slack, webhook, did you mean \"email\"?",
         "5: channels.half.to: expected at least one",
     ]
 

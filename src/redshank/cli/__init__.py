@@ -1,6 +1,48 @@
-"""The command line. Heavy imports live inside commands so that `redshank --help` is instant."""
+"""The command line. Heavy imports live inside commands so that `redshank --help` is instant.
+
+Every command ends with 0 (done; for `analyse`: something was found), 1 (nothing found, not running, a problem in what was checked)
+or 2 (an error: one line on standard error, no traceback).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from redshank.cli import analyse, config, demo, doctor, models, notify, run, service, status
+from redshank.errors import RedshankError
+
+app = typer.Typer(
+    name="redshank",
+    help="Self-hosted AI video surveillance: from a camera to an alert that explains itself.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("run")(run.run)
+app.command("analyse")(analyse.analyse)
+app.command("demo")(demo.demo)
+app.command("check")(config.check)
+app.command("init")(config.init)
+app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
+app.add_typer(models.app, name="models")
+app.add_typer(notify.app, name="notify")
+app.add_typer(service.app, name="service")
 
 
 def main() -> None:
     """Entry point of the `redshank` command."""
-    raise SystemExit("not wired yet")
+    try:
+        app()
+    except RedshankError as error:
+        print(f"redshank: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader of our output (head, less) went away: nothing more to say, also not at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)

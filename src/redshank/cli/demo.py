@@ -9,8 +9,12 @@ import typer
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--dir", help="Where alerts, pictures and the configuration go.")] = Path("demo"),
-    view: Annotated[bool | None, typer.Option("--view/--no-view", help="Live view; default: when this is a terminal.")] = None,
+    folder: Annotated[Path, typer.Option("--dir", help="Where alerts, pictures and the configuration go.")] = Path(
+        "demo"
+    ),
+    view: Annotated[
+        bool | None, typer.Option("--view/--no-view", help="Live view; default: when this is a terminal.")
+    ] = None,
 ) -> None:
     """Watch two looping demo cameras until Ctrl-C; alerts and annotated pictures appear in a folder."""
     import sys
@@ -28,6 +32,8 @@ def demo(
         clips = {"street": street, "corner": scene.corner(street, done)}
     config = scene.write_config(folder, scene.serve(clips))
     alerts = folder.absolute() / "alerts.jsonl"
-    err.print(f"Configuration: {config}\nAlerts: {alerts}\nPictures: {folder.absolute()}", highlight=False, soft_wrap=True)
+    err.print(
+        f"Configuration: {config}\nAlerts: {alerts}\nPictures: {folder.absolute()}", highlight=False, soft_wrap=True
+    )
     show = sys.stdout.isatty() if view is None else view
     launch(config, None, LiveView(f"Alerts: {alerts}  Ctrl-C ends it.") if show else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,6 +16,17 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class Console(Section):
     type: Literal["console"]
     """A line on standard output."""
+    enabled: bool = True
+    """Switch the channel off without deleting it."""
+    dry_run: bool = False
+    """Do everything but send; the log says what would have been sent."""
+
+
+class Folder(Section):
+    type: Literal["folder"]
+    """A line of JSON per message in `alerts.jsonl`, and the picture beside it."""
+    path: Path
+    """The folder; made when it is missing."""
     enabled: bool = True
     """Switch the channel off without deleting it."""
     dry_run: bool = False
@@ -84,9 +96,10 @@ class Webhook(Section):
     """Do everything but send; the log says what would have been sent."""
 
 
-Channel = Console | Email | Slack | Webhook
-CHANNELS: dict[str, type[Console] | type[Email] | type[Slack] | type[Webhook]] = {
+Channel = Console | Folder | Email | Slack | Webhook
+CHANNELS: dict[str, type[Console] | type[Folder] | type[Email] | type[Slack] | type[Webhook]] = {
     "console": Console,
+    "folder": Folder,
     "email": Email,
     "slack": Slack,
     "webhook": Webhook,
