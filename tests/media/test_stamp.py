@@ -156,7 +156,7 @@ def test_a_drifting_camera_clock_is_followed_without_gaps(ppm: int) -> None:
     assert max(abs((b.time - a.time) / US_PER_S - 0.2) for a, b in pairwise(done)) <= 0.05
 
 
-@pytest.mark.parametrize(("delivered", "claimed", "learned_s"), [(21, 25, 5), (30, 25, 5), (12.5, 25, 15)])
+@pytest.mark.parametrize(("delivered", "claimed", "learned_s"), [(21, 25, 5), (30, 25, 5), (12.5, 25, 30)])
 def test_time_comes_from_arrival_not_from_the_claimed_rate(delivered: float, claimed: float, learned_s: float) -> None:
     """rel:T22, ten minutes: gaps 0, duration error <= 1 %; here also the error of every time once the rate is known."""
     taken = camera(round(600 * delivered), fps=delivered, claimed_fps=claimed, late=jitter(0.01))

@@ -33,7 +33,7 @@ FLOOR_S = 1.1
 PAUSE_S = 1.0
 JITTER_S = 0.05
 """Errors below this say nothing about the camera's rate."""
-GAIN, SOFT_GAIN, LEARN = 3.0, 0.7, 0.15
+GAIN, SOFT_GAIN, LEARN = 3.0, 0.7, 0.3
 """Per second: how much of an error is corrected, of a small one, and how much of it goes into the rate."""
 EARLY_SLEW, LATE_SLEW = 0.2, 1.0
 """Seconds the line may move per second. Less towards earlier: reordered pictures must stay in order."""
@@ -153,7 +153,8 @@ class _Line:
         """A picture, decoded at `media_s`, arrived `late_s` after it was due: move towards the truth, but never go back."""
         step_s = media_s - self._media
         self._due, self._media = self.due(media_s), media_s
-        error = min(late_s, 0.0) or self._floor(late_s, arrival_s)
+        floor_s = self._floor(late_s, arrival_s)
+        error = min(late_s, 0.0) or floor_s
         if abs(error) > JITTER_S:
             self.rate = min(4.0, max(0.25, self.rate + LEARN * error * step_s))
         gain = GAIN if abs(error) > JITTER_S else SOFT_GAIN
