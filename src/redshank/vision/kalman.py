@@ -53,6 +53,9 @@ class Filters:
         self._cov: Floats = np.zeros((0, 3, 4))
         """(n, [var position, covariance, var speed], 4)."""
 
+        self._dt_s = 0.0
+        self._step = _step(0.0, self._keeps)
+
     def __len__(self) -> int:
         return len(self.at)
 
@@ -74,23 +77,17 @@ class Filters:
         """Move all filters `dt_s` seconds on."""
         if dt_s <= 0 or not len(self.at):
             return
-        keeps = self._keeps
-        left = np.exp(-dt_s / keeps)
-        reach = keeps * (1 - left)
+        if dt_s != self._dt_s:
+            self._dt_s, self._step = dt_s, _step(dt_s, self._keeps)
+        left, reach, drift, both_drift, rate_drift = self._step
         usual = (self._speed * _size(self.at)) ** 2
         place, both, rate = self._cov[:, 0], self._cov[:, 1], self._cov[:, 2]
-        wander = np.maximum(keeps**2 * (2 * dt_s / keeps - 3 + 4 * left - left**2), 0)
         self.at = self.at + self.speed * reach
         self.at[:, 2:] = np.maximum(self.at[:, 2:], _SMALLEST)
         self.speed = self.speed * left
-        self._cov = np.stack(
-            [
-                place + 2 * reach * both + reach**2 * rate + usual * wander,
-                left * (both + reach * rate) + usual * keeps * (1 - left) ** 2,
-                left**2 * rate + usual * (1 - left**2),
-            ],
-            axis=1,
-        )
+        place += reach * (2 * both + reach * rate) + usual * drift
+        both[:] = left * (both + reach * rate) + usual * both_drift
+        rate[:] = left**2 * rate + usual * rate_drift
 
     def correct(self, rows: list[int], measured: Floats) -> None:
         """Take in one measured box (k, 4) for each of the objects `rows`."""
@@ -110,3 +107,11 @@ def _size(boxes: Floats) -> Floats:
     """(n, 1): the longer side."""
     longer: Floats = boxes[:, 2:].max(axis=1, keepdims=True)
     return np.maximum(longer, _SMALLEST)
+
+
+def _step(dt_s: float, keeps: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Of a speed after `dt_s`: the share left, the way made by 1, and the new variance of position, both, and speed, each for a
+    usual speed of 1 (exact for the Ornstein-Uhlenbeck process)."""
+    left = np.exp(-dt_s / keeps)
+    drift = keeps**2 * np.maximum(2 * dt_s / keeps - 3 + 4 * left - left**2, 0)
+    return left, keeps * (1 - left), drift, keeps * (1 - left) ** 2, 1 - left**2

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,7 @@ from redshank.geometry import clip, intersection, iou
 from redshank.model import Box, Detection, Track, TrackState
 from redshank.vision.kalman import Filters, MotionModel
 from redshank.vision.still import Register, StillObject
-from redshank.vision.track_match import assign, camera_shift, centred, cornered, duplicates, overlaps, unlike
+from redshank.vision.track_match import Pairs, assign, camera_shift, centred, cornered, duplicates, overlaps, unlike
 from redshank.vision.track_object import Object
 
 if TYPE_CHECKING:
@@ -98,11 +99,10 @@ class _Found:
     boxes: Floats
     """(m, 4) corners in picture heights."""
     kinds: NDArray[np.int64]
-    scores: Floats
     looks: list[Floats | None]
-    alone: NDArray[np.bool_]
+    alone: list[bool]
     """No other detection hides part of it: its appearance is its own."""
-    taken: NDArray[np.bool_]
+    taken: list[bool]
 
 
 class Tracker:
@@ -118,7 +118,8 @@ class Tracker:
         self._register = Register(settings.remember_s)
         self._time: int | None = None
         self._gap_s = 0.0
-        self._shift: Floats = np.zeros(2)
+        self._shift: Floats = np.zeros(4)
+        """Of the look in work, in the filters' coordinates."""
         self._numbers = 0
         self._usual_change = 0.03
         """Usual unlikeness of an object to itself on this camera: small in the dark, large where light and shade alternate."""
@@ -149,7 +150,7 @@ class Tracker:
         self._begin(time, found)
         ended = self._miss(looked)
         self._register.expire(time)
-        tracks = tuple(one.track(self._box(i)) for i, one in enumerate(self._objects))
+        tracks = tuple(one.track(box) for one, box in zip(self._objects, self._boxes(), strict=True))
         self._drop(ended)
         return tracks
 
@@ -175,24 +176,24 @@ class Tracker:
         )
         boxes = self._array([detections[i].box for i in order])
         kinds = np.array([self._kind(detections[i].label) for i in order], dtype=np.int64)
-        keep = np.flatnonzero(~duplicates(boxes, kinds, self._settings.merge))
+        among = overlaps(boxes, boxes)
+        keep = np.flatnonzero(~duplicates(among, kinds, self._settings.merge))
         chosen = [order[k] for k in keep]
-        near = overlaps(boxes[keep], boxes[keep]) > 0.3
+        near = among[np.ix_(keep, keep)] > 0.3
         return _Found(
             detections=[detections[i] for i in chosen],
             boxes=boxes[keep],
             kinds=kinds[keep],
-            scores=np.array([detections[i].score for i in chosen]),
-            looks=[None if appearance is None else _unit(appearance[i]) for i in chosen],
-            alone=near.sum(axis=1) <= 1,
-            taken=np.zeros(len(keep), dtype=bool),
+            looks=_looks(appearance, chosen),
+            alone=(near.sum(axis=1) <= 1).tolist(),
+            taken=[False] * len(chosen),
         )
 
     def _follow_camera(self, found: _Found) -> None:
         """Where the camera was pushed, everything is expected, and is still, that much further on."""
         known = [i for i, o in enumerate(self._objects) if o.missing_s == 0 and o.state is not TrackState.NEW]
-        sure = found.scores >= self._settings.high_score
-        self._shift = camera_shift(cornered(self._filters.at[known]), found.boxes[sure])
+        sure = [j for j, one in enumerate(found.detections) if one.score >= self._settings.high_score]
+        self._shift[:2] = camera_shift(cornered(self._filters.at[known]), found.boxes[sure])
         if self._shift.any():
             dx, dy = float(self._shift[0]) / self._settings.aspect, float(self._shift[1])
             for one in self._objects:
@@ -203,13 +204,14 @@ class Tracker:
         """Join detections to objects: sure to known ones, doubtful to those just seen, sure to lost ones by their looks, sure to
         new ones. Each step has what the steps before left over."""
         s = self._settings
-        sure = found.scores >= s.high_score
+        sure = [one.score >= s.high_score for one in found.detections]
+        doubtful = [not one for one in sure]
         new, active, stationary = TrackState.NEW, TrackState.ACTIVE, TrackState.STATIONARY
-        steps: tuple[tuple[Callable[[Object], bool], NDArray[np.bool_], Callable[..., Floats], float], ...] = (
+        steps: tuple[tuple[Callable[[Object], bool], list[bool], Callable[..., Floats], float], ...] = (
             (lambda o: o.state is not new, sure, self._overlap, s.overlap),
             (
                 lambda o: o.state is stationary or (o.state is active and o.missing_s <= s.doubt_s),
-                ~sure,
+                doubtful,
                 self._overlap,
                 s.overlap_doubtful,
             ),
@@ -218,42 +220,48 @@ class Tracker:
         )
         for wanted, eligible, gain, least in steps:
             rows = [i for i, one in enumerate(self._objects) if not one.seen and wanted(one)]
-            columns = [int(j) for j in np.flatnonzero(eligible & ~found.taken)]
-            if rows and columns:
-                for i, j in assign(gain(rows, columns, found), least):
-                    self._see(rows[i], time, found, columns[j])
+            columns = [j for j, fits in enumerate(eligible) if fits and not found.taken[j]] if rows else []
+            if columns:
+                pairs = assign(gain(rows, columns, found), least)
+                self._see(time, found, [(rows[i], columns[j]) for i, j in pairs])
         missed = [i for i, one in enumerate(self._objects) if not one.seen]
-        self._filters.at[missed, :2] += self._shift
+        self._filters.at[missed] += self._shift
 
     def _overlap(self, rows: list[int], columns: list[int], found: _Found) -> Floats:
         """How well each object fits each detection by place, 0–1."""
         s = self._settings
-        gain = overlaps(cornered(self._filters.at[rows]) + np.tile(self._shift, 2), found.boxes[columns])
+        gain = overlaps(cornered(self._filters.at[rows] + self._shift), found.boxes[columns])
         still = np.array([self._objects[i].state is TrackState.STATIONARY for i in rows])
         gain[still[:, None] & (gain < s.overlap_doubtful)] = 0.0
-        gain *= 1.0 - s.unlikeness * np.nan_to_num(self._strangeness(rows, columns, found), nan=0.0)
+        gain *= 1.0 - s.unlikeness * self._strangeness(rows, columns, found, unknown=0.0)
         return np.where(self._same_kind(rows, columns, found), gain, 0.0)
 
     def _likeness(self, rows: list[int], columns: list[int], found: _Found) -> Floats:
         """How like each object is to each detection near where it was lost and of about its height, 0–1."""
-        expected, seen = self._filters.at[rows], centred(found.boxes[columns])
-        off = expected[:, None, :2] + self._shift - seen[None, :, :2]
+        expected, seen = self._filters.at[rows] + self._shift, centred(found.boxes[columns])
+        off = expected[:, None, :2] - seen[None, :, :2]
         near = np.hypot(off[..., 0], off[..., 1]) <= self._settings.again_reach * expected[:, None, 2:].max(axis=2)
         near &= np.abs(np.log(expected[:, None, 3] / seen[None, :, 3])) < 0.35
-        gain = 1.0 - np.nan_to_num(self._strangeness(rows, columns, found), nan=1.0)
+        gain = 1.0 - self._strangeness(rows, columns, found, unknown=1.0)
         return np.where(near & self._same_kind(rows, columns, found), gain, 0.0)
 
-    def _see(self, i: int, time: int, found: _Found, j: int) -> None:
-        """Detection j is object i."""
-        s, one, seen = self._settings, self._objects[i], found.detections[j]
-        found.taken[j] = True
-        self._filters.correct([i], centred(found.boxes[[j]]))
+    def _see(self, time: int, found: _Found, pairs: Pairs) -> None:
+        """Of each pair, the detection is the object."""
+        columns = [j for _, j in pairs]
+        self._filters.correct([i for i, _ in pairs], centred(found.boxes[columns]))
+        boxes = self._boxes()
+        for i, j in pairs:
+            found.taken[j] = True
+            self._live(self._objects[i], boxes[i], time, found, j)
+
+    def _live(self, one: Object, box: Box, time: int, found: _Found, j: int) -> None:
+        """What detection j changes in an object, whose box it made `box`."""
+        s, seen = self._settings, found.detections[j]
         sure = seen.score >= s.high_score
         one.see(seen, time, found.looks[j] if sure and found.alone[j] else None)
         # Doubtful detections alone do not keep a moving object alive: most of those after the last sure one are wrong.
         one.missing_s = 0.0 if sure or one.state is TrackState.STATIONARY else one.missing_s + self._gap_s
         self._usual_change += 0.02 * (max(0.003, one.changed) - self._usual_change)
-        box = self._box(i)
         one.go(box, s.aspect)
         one.rest = one.rest.step(box, time, s.still_overlap, s.still_leave_s)
         if one.state is TrackState.NEW and (one.hits < s.confirm_hits or one.top_score < s.confirm_score):
@@ -271,7 +279,7 @@ class Tracker:
             known = self._register.take(seen.box, partial(self._is_kind, kind), s.still_overlap)
             if known is not None:
                 self._return(known)
-                self._see(len(self._objects) - 1, time, found, j)
+                self._see(time, found, [(len(self._objects) - 1, j)])
                 continue
             self._numbers += 1
             one = Object.begin(self._new_id(time), self._numbers, kind, seen, time)
@@ -286,9 +294,12 @@ class Tracker:
         """Count the look against every object that it should have shown; those that end now."""
         s = self._settings
         limits = {TrackState.NEW: s.lost_new_s, TrackState.ACTIVE: s.lost_s, TrackState.STATIONARY: s.still_lost_s}
-        ended = []
+        ended: list[int] = []
+        if all(one.seen for one in self._objects):
+            return ended
+        boxes = self._boxes()
         for i, one in enumerate(self._objects):
-            if one.seen or not _covered(self._box(i), looked):
+            if one.seen or not _covered(boxes[i], looked):
                 continue
             one.missing_s += min(self._gap_s, s.miss_most_s)
             replaced = one.state is TrackState.STATIONARY and self._taken_over(one)
@@ -324,26 +335,28 @@ class Tracker:
 
     # --- values -----------------------------------------------------------------------------------------------------
 
-    def _strangeness(self, rows: list[int], columns: list[int], found: _Found) -> Floats:
-        """How unlike each object is to each detection: 0 the same, 1 quite another, NaN unknown; told by how much objects
-        usually differ from themselves here."""
+    def _strangeness(self, rows: list[int], columns: list[int], found: _Found, unknown: float) -> Floats:
+        """How unlike each object is to each detection: 0 the same, 1 quite another; told by how much objects usually differ from
+        themselves here."""
         change = unlike([self._objects[i].look for i in rows], [found.looks[j] for j in columns])
-        return np.minimum(change / (6.0 * self._usual_change), 1.0)
+        change /= 6.0 * self._usual_change
+        return np.where(np.isnan(change), unknown, np.clip(change, 0.0, 1.0))
 
     def _same_kind(self, rows: list[int], columns: list[int], found: _Found) -> NDArray[np.bool_]:
         kinds = np.array([self._objects[i].kind for i in rows])
         same: NDArray[np.bool_] = kinds[:, None] == found.kinds[columns][None, :]
         return same
 
-    def _box(self, i: int) -> Box:
-        x, y, w, h = self._filters.at[i].tolist()
-        aspect = self._settings.aspect
-        return Box((x - w / 2) / aspect, y - h / 2, (x + w / 2) / aspect, y + h / 2)
+    def _boxes(self) -> list[Box]:
+        """Of every object, where its filter has it."""
+        corners = cornered(self._filters.at)
+        corners[:, ::2] /= self._settings.aspect
+        return [Box(*sides) for sides in corners.tolist()]
 
     def _array(self, boxes: Sequence[Box]) -> Floats:
         """(n, 4) corners in picture heights."""
         corners: Floats = np.array([(b.x1, b.y1, b.x2, b.y2) for b in boxes], dtype=np.float64).reshape(-1, 4)
-        corners[:, [0, 2]] *= self._settings.aspect
+        corners[:, ::2] *= self._settings.aspect
         return corners
 
     def _kind(self, label: str) -> int:
@@ -356,16 +369,17 @@ class Tracker:
 
 def _usable(box: Box) -> bool:
     """Finite and not empty."""
-    return bool(np.isfinite([box.x1, box.y1, box.x2, box.y2]).all()) and box.width > 0 and box.height > 0
+    return isfinite(box.x1 + box.y1 + box.x2 + box.y2) and box.width > 0 and box.height > 0
 
 
-def _unit(row: NDArray[np.float32]) -> Floats | None:
-    values: Floats = np.asarray(row, dtype=np.float64)
-    length = float(np.linalg.norm(values))
-    if not np.isfinite(length) or length == 0:
-        return None
-    unit: Floats = values / length
-    return unit
+def _looks(appearance: NDArray[np.float32] | None, chosen: list[int]) -> list[Floats | None]:
+    """The vectors of the chosen detections, of length one; None where unknown."""
+    if appearance is None or not chosen:
+        return [None] * len(chosen)
+    values: Floats = np.asarray(appearance, dtype=np.float64)[chosen]
+    lengths = np.sqrt((values * values).sum(axis=1))
+    known = np.isfinite(lengths) & (lengths > 0)
+    return [row / length if ok else None for row, length, ok in zip(values, lengths, known, strict=True)]
 
 
 def _covered(box: Box, looked: Sequence[Box]) -> bool:

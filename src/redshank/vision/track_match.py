@@ -37,14 +37,11 @@ def overlaps(a: Floats, b: Floats) -> Floats:
 
 def unlike(a: list[Floats | None], b: list[Floats | None]) -> Floats:
     """One minus the likeness of every vector of `a` with every one of `b`, all of length one: (n, m), NaN where one is None."""
-    result = np.full((len(a), len(b)), np.nan)
-    rows = [i for i, look in enumerate(a) if look is not None]
-    columns = [j for j, look in enumerate(b) if look is not None]
-    if rows and columns:
-        known_a = np.stack([look for look in a if look is not None])
-        known_b = np.stack([look for look in b if look is not None])
-        result[np.ix_(rows, columns)] = np.maximum(1.0 - known_a @ known_b.T, 0.0)
-    return result
+    length = next((len(look) for look in (*a, *b) if look is not None), 0)
+    unknown = np.full(length, np.nan)
+    stacked_a, stacked_b = (np.array([unknown if look is None else look for look in looks]) for looks in (a, b))
+    change: Floats = 1.0 - stacked_a @ stacked_b.T if length else np.full((len(a), len(b)), np.nan)
+    return change
 
 
 def assign(gain: Floats, least: float) -> Pairs:
@@ -56,10 +53,13 @@ def assign(gain: Floats, least: float) -> Pairs:
     return [(row, int(column)) for row, column in enumerate(columns) if column >= 0 and gain[row, column] >= least]
 
 
-def duplicates(boxes: Floats, kinds: NDArray[np.int64], limit: float) -> NDArray[np.bool_]:
-    """True for each box that overlaps a better one (they come best first) of its kind by more than `limit`."""
-    same = (overlaps(boxes, boxes) > limit) & (kinds[:, None] == kinds[None, :])
-    worse = np.zeros(len(boxes), dtype=bool)
+def duplicates(among: Floats, kinds: NDArray[np.int64], limit: float) -> NDArray[np.bool_]:
+    """True for each box that overlaps a better one (they come best first) of its kind by more than `limit`; `among`: the overlaps
+    of all boxes with one another, (n, n)."""
+    same = (among > limit) & (kinds[:, None] == kinds[None, :])
+    worse = np.zeros(len(kinds), dtype=bool)
+    if np.count_nonzero(same) == len(kinds):
+        return worse
     for i in np.flatnonzero(np.triu(same, 1).any(axis=1)):
         if not worse[i]:
             worse[i + 1 :] |= same[i, i + 1 :]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, sqrt
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from redshank.geometry import clip
 from redshank.model import Box, Detection, Track, TrackState
 from redshank.vision.still import Rest, StillObject
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -98,7 +97,7 @@ class Object:
             return
         self.changed = 1.0 - float(self.look @ look)
         mixed = self.look + _LEARN * (look - self.look)
-        self.look = mixed / np.linalg.norm(mixed)
+        self.look = mixed / sqrt(float(mixed @ mixed))
 
     def go(self, box: Box, aspect: float) -> None:
         """Add to its path."""
