@@ -7,7 +7,6 @@ reports (RFC 3550 §6.4.1). Nothing is re-encoded. Video data may be Annex B or 
 from __future__ import annotations
 
 import base64
-import re
 import struct
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -21,7 +20,6 @@ MAX_PAYLOAD = 1400
 VIDEO_RATE = 90_000
 _NTP_EPOCH_S = 2_208_988_800
 """1900-01-01 to 1970-01-01."""
-_START_CODE = re.compile(rb"\x00\x00\x01")
 _G711 = {"pcm_alaw": ("PCMA", 8), "pcm_mulaw": ("PCMU", 0)}
 _PARAMETER_SETS = {"h264": (7, 8), "hevc": (32, 33, 34)}
 
@@ -63,9 +61,7 @@ def nal_units(data: bytes, prefix: int) -> list[bytes]:
             units.append(data[at + prefix : at + prefix + size])
             at += prefix + size
     else:
-        ends = [match.span() for match in _START_CODE.finditer(data)]
-        stops = [start for start, _ in ends[1:]] + [len(data)]
-        units = [data[start:stop].rstrip(b"\0") for (_, start), stop in zip(ends, stops, strict=True)]
+        units = [unit.rstrip(b"\0") for unit in data.split(b"\0\0\1")[1:]]
     return [unit for unit in units if len(unit) > 2]
 
 
@@ -78,13 +74,14 @@ def parameter_sets(format: StreamFormat) -> list[bytes]:
         sets = _sets_of_avcc(extra)
     else:
         sets = _sets_of_hvcc(extra)
-    kept = [unit for unit in sets if nal_type(unit, format.codec) in wanted]
+    kept = [unit for unit in sets if len(unit) > 2 and nal_type(unit, format.codec) in wanted]
     return sorted(kept, key=lambda unit: nal_type(unit, format.codec))
 
 
 def _counted(extra: bytes, at: int, count: int) -> tuple[list[bytes], int]:
-    units = []
-    for _ in range(count):
+    """`count` byte strings, each behind its 16-bit length, and where they end. Damaged lengths end the list."""
+    units: list[bytes] = []
+    while len(units) < count and at + 2 <= len(extra):
         size = int.from_bytes(extra[at : at + 2], "big")
         units.append(extra[at + 2 : at + 2 + size])
         at += 2 + size
@@ -94,7 +91,7 @@ def _counted(extra: bytes, at: int, count: int) -> tuple[list[bytes], int]:
 def _sets_of_avcc(extra: bytes) -> list[bytes]:
     sps, at = _counted(extra, 6, extra[5] & 0x1F)
     pps, _ = _counted(extra, at + 1, extra[at]) if at < len(extra) else ([], at)
-    return [unit for unit in sps + pps if unit]
+    return sps + pps
 
 
 def _sets_of_hvcc(extra: bytes) -> list[bytes]:
@@ -103,7 +100,7 @@ def _sets_of_hvcc(extra: bytes) -> list[bytes]:
     for _ in range(extra[22]):
         units, at = _counted(extra, at + 3, int.from_bytes(extra[at + 1 : at + 3], "big"))
         sets += units
-    return [unit for unit in sets if unit]
+    return sets
 
 
 def _fragments(data: bytes, size: int) -> Iterator[tuple[bytes, bool, bool]]:
