@@ -56,6 +56,8 @@ class Known:
     lost: bool = False
     """Not named since the epoch changed."""
     inside: tuple[Inside, ...] = ()
+    best: Box | None = None
+    """Where it was when it was seen best; the last box is often half out of the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +180,11 @@ def _look(settings: SceneSettings, one: Known | None, id: str, track: Track, see
             last = replace(last, top_score=one.last.top_score, top_time=one.last.top_time)
     if track.seen and track.state is not TrackState.ENDED:
         inside = zone.look(inside, settings.polygons, settings.zone_labels, track, seen.time)
+    best = track.box if one is None or one.best is None or last.top_time == seen.time else one.best
     new = tuple(name for name in zone.counted(inside, settings.inertia) if name not in event.zones)
     if new or _is_news(event, last):
-        event = _event(replace(event, zones=(*event.zones, *new)), last)
-    return Known(track.id, event, last, seen.time, inside=inside)
+        event = _event(replace(event, zones=(*event.zones, *new)), last, best)
+    return Known(track.id, event, last, seen.time, inside=inside, best=best)
 
 
 def _is_news(told: Event, track: Track) -> bool:
@@ -191,14 +194,14 @@ def _is_news(told: Event, track: Track) -> bool:
     return track.state is not TrackState.ENDED and told.data["state"] != track.state.value
 
 
-def _event(event: Event, track: Track, why: str = "") -> Event:
+def _event(event: Event, track: Track, best: Box | None, why: str = "") -> Event:
     data: dict[str, Any] = {"state": track.state.value, "number": track.number, "hits": track.hits}
     return replace(
         event,
         end=track.last_seen if why else None,
         label=track.label,
         score=track.top_score,
-        box=track.box,
+        box=best or track.box,
         best_time=track.top_time,
         data=data | ({"ended": why} if why else {}),
     )
@@ -206,7 +209,7 @@ def _event(event: Event, track: Track, why: str = "") -> Event:
 
 def _tell(before: Mapping[str, Known], now: Mapping[str, Known], gone: Mapping[str, str]) -> list[Event]:
     """The events that this observation began, changed or ended."""
-    ended = [_event(now[id].event, now[id].last, why) for id, why in gone.items()]
+    ended = [_event(now[id].event, now[id].last, now[id].best, why) for id, why in gone.items()]
     grown = [
         one.event
         for id, one in now.items()

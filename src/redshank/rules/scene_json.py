@@ -42,6 +42,7 @@ def _known_out(one: Known) -> dict[str, Any]:
         "listed": one.listed,
         "lost": one.lost,
         "inside": inside_out(one.inside),
+        "best": box_out(one.best),
     }
 
 
@@ -50,9 +51,8 @@ def _known_in(value: Mapping[str, Any]) -> Known:
     box = box_in(last["box"])
     assert box is not None
     track = Track(**{**last, "box": box, "state": TrackState(last["state"])})
-    return Known(
-        value["track"], _event_in(value["event"]), track, value["listed"], value["lost"], inside_in(value["inside"])
-    )
+    event, inside, best = _event_in(value["event"]), inside_in(value["inside"]), box_in(value.get("best"))
+    return Known(value["track"], event, track, value["listed"], value["lost"], inside, best)
 
 
 def _event_out(event: Event) -> dict[str, Any]:
