@@ -62,7 +62,7 @@ def test_when_full_the_oldest_lossy_rows_go_and_events_stay(tmp_path: Path) -> N
 
 
 def test_full_of_events_it_refuses_and_keeps_what_it_has(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox.db", 100_000)
+    outbox = Outbox(tmp_path / "outbox.db", 200_000)
     kept = 60
     for n in range(kept):
         outbox.append([row(n, size=500)])

@@ -29,6 +29,7 @@ Park = Callable[[str, str, bytes], Awaitable[None]]
 """Topic, reason, dead letter."""
 _COMMIT_EVERY_NS = NS_PER_S // 2
 _POLL_MS = 500
+_LEAVE_S = 5
 _BACKOFF_S = (0.25, 5.0)
 _KEPT_BODY = 100_000
 """Of a dead letter's original at most this many bytes are kept."""
@@ -145,7 +146,7 @@ class Reader:
                     log.warning("broker away", extra={"group": self._group, "reason": reason})
             finally:
                 if self._consumer is None:
-                    await consumer.stop()
+                    await consumer.stop()  # never joined: only its connections are closed
             await self._clock.sleep(wait)
             wait = min(wait * 2, _BACKOFF_S[1])
 
@@ -154,13 +155,20 @@ class Reader:
         self._fetched.clear()
         if consumer is None:
             return
-        try:
-            async with asyncio.timeout(5):
-                if commit:
-                    await self._commit(consumer)
-                await consumer.stop()
-        except (KafkaError, TimeoutError) as error:
-            log.info("left the group without the broker", extra={"group": self._group, "reason": repr(error)})
+        leaving = asyncio.create_task(self._leave(consumer, commit))
+        done, _ = await asyncio.wait((leaving,), timeout=_LEAVE_S)
+        if not done:
+            leaving.cancel()
+            await asyncio.wait((leaving,))
+        if leaving.cancelled() or leaving.exception():
+            # aiokafka lets a cancellation of its own tasks out of stop(), and then has not closed its connections.
+            await consumer._client.close()
+            log.info("left the group without the broker", extra={"group": self._group})
+
+    async def _leave(self, consumer: AIOKafkaConsumer, commit: bool) -> None:
+        if commit:
+            await self._commit(consumer)
+        await consumer.stop()
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:
         """Not committing costs repeated messages after a restart, nothing else.
