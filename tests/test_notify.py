@@ -539,6 +539,22 @@ async def test_an_alert_that_is_gone_leaves_a_reason(store: Store, clock: FakeCl
     assert told.tried == []
 
 
+async def test_the_backlog_is_counted_while_the_channel_fails(store: Store, clock: FakeClock, tmp_path: Path) -> None:
+    """rel:T51: the page shows the backlog."""
+    told = Told()
+    told.answer = failing(1000)
+    queue(store, clock, 0)
+    async with running(store, clock, [told], tmp_path) as notifier:
+        await until(lambda: notifier.health()["told"].failing_since)
+        for number in range(1, 8):
+            queue(store, clock, number)
+        notifier.wake()
+        await until(lambda: notifier.health()["told"].queued == 8)
+        assert len(told.tried) == 1
+        health = notifier.health()["told"]
+    assert (health.state, health.failed, health.last_error) == ("failing", 1, "away")
+
+
 async def test_recovery_is_seen_in_the_health(store: Store, jumping: FakeClock, tmp_path: Path) -> None:
     told = Told()
     told.answer = failing(2)

@@ -212,7 +212,9 @@ class Notifier:
                 await self._wait(lane, wait)
 
     async def _round(self, lane: _Lane) -> None:
-        """Send what is due, oldest first, until nothing is or the channel fails."""
+        """Send what is due, oldest first, until nothing is or the channel fails. During a pause only count what waits."""
+        if lane.paused_until > self._clock.mono_ns():
+            await self._write(lambda conn: self._count(conn, lane))
         while not self._stopping and lane.paused_until <= self._clock.mono_ns():
             batch = await self._write(lambda conn: self._claim(conn, lane))
             if not batch:
@@ -318,18 +320,22 @@ class Notifier:
 
     def _claim(self, conn: Connection, lane: _Lane) -> list[_Due]:
         """On the store's thread, in one transaction: what is due, with its alert and what was sent of it before."""
-        n, now = notifications, self._clock.now()
+        now = self._clock.now()
         due = outbox.next_due(conn, lane.name, self._site)
         if due is not None and due > now + LONGEST_WAIT_S * US_PER_S:
             now = due
         found = outbox.claim(conn, lane.name, now, limit=BATCH, site=self._site)
-        waiting = select(func.count()).where(n.c.site == self._site, n.c.status == "queued", n.c.channel == lane.name)
-        lane.queued = conn.execute(waiting).scalar() or 0
-        lane.next_due = outbox.next_due(conn, lane.name, self._site)
+        self._count(conn, lane)
         return [
             _Due(one, alerts.get(conn, one.alert, self._site), outbox.previous(conn, one.alert, lane.name, self._site))
             for one in found
         ]
+
+    def _count(self, conn: Connection, lane: _Lane) -> None:
+        n = notifications
+        waiting = select(func.count()).where(n.c.site == self._site, n.c.status == "queued", n.c.channel == lane.name)
+        lane.queued = conn.execute(waiting).scalar() or 0
+        lane.next_due = outbox.next_due(conn, lane.name, self._site)
 
     def _suppress(self, conn: Connection, id: str) -> None:
         n = notifications
