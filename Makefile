@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 RUN    := $(VENV)/.ready-run
 DEV    := $(VENV)/.ready-dev
+BENCH  := $(VENV)/.ready-bench
 
 .PHONY: help demo run test check bench torture format clean
 
@@ -26,7 +27,7 @@ check: $(DEV)    ## format, lint, types, import order, tests: what CI runs
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory test
 
-bench: $(DEV)    ## the figures of docs/reference/performance.md
+bench: $(BENCH)  ## the figures of docs/reference/performance.md
 	@$(BIN)/python -m benchmarks
 
 torture: $(DEV)  ## the numbered reliability tests at full length; TEST=T14 for one
@@ -53,3 +54,8 @@ $(DEV): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "Installing Redshank and its test tools into $(VENV) …"
 	@$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
 	@touch $@ $(RUN)
+
+$(BENCH): $(DEV)
+	@$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev,bench]'
+	@$(BIN)/pip install --disable-pip-version-check -q --no-deps trackeval==1.3.0
+	@touch $@
