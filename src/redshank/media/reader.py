@@ -30,26 +30,31 @@ STALLED_S = 6.0
 STUCK_S = 10.0
 OPENING_STUCK_S = 20.0
 """Opening may take its time-out twice (the address, then the streams), and a name lookup is bounded by nobody."""
-HEALTHY_S = 30.0
+HEALTHY_S = 10.0
+"""Pictures for so long, and the next failure counts as the first: longer than a usual GOP, far shorter than a camera that reboots
+again and again."""
 SLICE_S = 0.25
 """Waiting is cut into pieces, so that `stop` is heard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds before the next try: `first`, then `factor` times as long each, at most `longest`; each cut at random by up to a third
-    so that cameras which fell together do not come back in lockstep."""
+    """Seconds before the next try: `first`, then `factor` times as long each, at most `longest`.
+
+    Each is cut at random by up to a third, so that cameras which fell together do not come back in lockstep. The wait is about a
+    tenth of the outage so far: a camera away for a minute is missed for a few seconds, one away for a day costs six tries a minute.
+    """
 
     first: float = 1.0
     longest: float = 10.0
-    factor: float = 1.5
+    factor: float = 1.12
 
     def wait(self, failures: int, chance: float) -> float:
         """failures: so far, from 1; chance: 0–1."""
-        return min(self.longest, self.first * self.factor ** min(failures - 1, 30)) * (1 - chance / 3)
+        return min(self.longest, self.first * self.factor ** min(failures - 1, 100)) * (1 - chance / 3)
 
 
-GENTLE = Backoff(first=3.0, longest=15.0)
+GENTLE = Backoff(first=3.0, longest=15.0, factor=1.5)
 """For a battery camera that sleeps: often enough not to miss a visit, without waking anything."""
 
 
@@ -223,17 +228,19 @@ class StreamReader:
         life.moved_ns, life.patience_s = self._clock.mono_ns(), STUCK_S
         if life.over.is_set():
             return
-        for raw in source.packets():
-            if life.over.is_set():
-                return
-            now_ns = self._clock.mono_ns()
-            if raw.format.kind == "video":
-                life.moved_ns = now_ns
-            line.renew_if_stepped(raw)
-            for stamped in line.stamper.push(raw, self._clock.now(), now_ns):
+        try:
+            for raw in source.packets():
+                if life.over.is_set():
+                    return
+                now_ns = self._clock.mono_ns()
+                if raw.format.kind == "video":
+                    life.moved_ns = now_ns
+                line.renew_if_stepped(raw)
+                for stamped in line.stamper.push(raw, self._clock.now(), now_ns):
+                    self._offer(life, line, stamped)
+        finally:
+            for stamped in line.stamper.flush():
                 self._offer(life, line, stamped)
-        for stamped in line.stamper.flush():
-            self._offer(life, line, stamped)
 
     def _offer(self, life: _Life, line: _Numbered, stamped: Stamped) -> None:
         with self._lock:
