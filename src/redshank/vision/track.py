@@ -66,6 +66,8 @@ class TrackSettings:
     """Detections of one kind that overlap more are one."""
     unlikeness: float = 0.7
     """Share of the overlap that a detection of quite another appearance loses."""
+    unlikeness_lost: float = 0.9
+    """The same for an object that was lost, whose place is a guess."""
     again_likeness: float = 0.45
     again_reach: float = 0.5
     """A lost object is found again by appearance alone, this like or more (0–1), within so many of its sizes."""
@@ -118,8 +120,6 @@ class Tracker:
         self._register = Register(settings.remember_s)
         self._time: int | None = None
         self._gap_s = 0.0
-        self._shift: Floats = np.zeros(4)
-        """Of the look in work, in the filters' coordinates."""
         self._numbers = 0
         self._usual_change = 0.03
         """Usual unlikeness of an object to itself on this camera: small in the dark, large where light and shade alternate."""
@@ -193,9 +193,10 @@ class Tracker:
         """Where the camera was pushed, everything is expected, and is still, that much further on."""
         known = [i for i, o in enumerate(self._objects) if o.missing_s == 0 and o.state is not TrackState.NEW]
         sure = [j for j, one in enumerate(found.detections) if one.score >= self._settings.high_score]
-        self._shift[:2] = camera_shift(cornered(self._filters.at[known]), found.boxes[sure])
-        if self._shift.any():
-            dx, dy = float(self._shift[0]) / self._settings.aspect, float(self._shift[1])
+        shift = camera_shift(cornered(self._filters.at[known]), found.boxes[sure])
+        if shift.any():
+            self._filters.at[:, :2] += shift
+            dx, dy = float(shift[0]) / self._settings.aspect, float(shift[1])
             for one in self._objects:
                 one.rest = one.rest.shifted(dx, dy)
             self._register.shift(dx, dy)
@@ -224,21 +225,21 @@ class Tracker:
             if columns:
                 pairs = assign(gain(rows, columns, found), least)
                 self._see(time, found, [(rows[i], columns[j]) for i, j in pairs])
-        missed = [i for i, one in enumerate(self._objects) if not one.seen]
-        self._filters.at[missed] += self._shift
 
     def _overlap(self, rows: list[int], columns: list[int], found: _Found) -> Floats:
         """How well each object fits each detection by place, 0–1."""
         s = self._settings
-        gain = overlaps(cornered(self._filters.at[rows] + self._shift), found.boxes[columns])
+        gain = overlaps(cornered(self._filters.at[rows]), found.boxes[columns])
         still = np.array([self._objects[i].state is TrackState.STATIONARY for i in rows])
         gain[still[:, None] & (gain < s.overlap_doubtful)] = 0.0
-        gain *= 1.0 - s.unlikeness * self._strangeness(rows, columns, found, unknown=0.0)
+        lost = np.array([self._objects[i].missing_s > s.doubt_s for i in rows])
+        weight = np.where(lost, s.unlikeness_lost, s.unlikeness)[:, None]
+        gain *= 1.0 - weight * self._strangeness(rows, columns, found, unknown=0.0)
         return np.where(self._same_kind(rows, columns, found), gain, 0.0)
 
     def _likeness(self, rows: list[int], columns: list[int], found: _Found) -> Floats:
         """How like each object is to each detection near where it was lost and of about its height, 0–1."""
-        expected, seen = self._filters.at[rows] + self._shift, centred(found.boxes[columns])
+        expected, seen = self._filters.at[rows], centred(found.boxes[columns])
         off = expected[:, None, :2] - seen[None, :, :2]
         near = np.hypot(off[..., 0], off[..., 1]) <= self._settings.again_reach * expected[:, None, 2:].max(axis=2)
         near &= np.abs(np.log(expected[:, None, 3] / seen[None, :, 3])) < 0.35
