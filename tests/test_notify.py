@@ -454,7 +454,7 @@ async def test_a_kill_between_accept_and_mark_sends_the_same_id_again(
         return "ref"
 
     told.answer = accept
-    notifier = Notifier(accepted, [Route(told)], clock, composer(tmp_path))
+    notifier = Notifier(accepted, [Route(told)], clock, composer(tmp_path), grace_s=0.05)
     task = asyncio.create_task(notifier.run())
     await until(lambda: told.sent)
     task.cancel()

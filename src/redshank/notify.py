@@ -129,12 +129,14 @@ class Notifier:
         composer: Composer,
         chance: Callable[[], float] = random.random,
         site: str = SITE,
+        grace_s: float = GRACE_S,
     ) -> None:
         self._store = store
         self._clock = clock
         self._composer = composer
         self._chance = chance
         self._site = site
+        self._grace_s = grace_s
         self._lanes = [_Lane(route) for route in routes]
         self._stopping = False
 
@@ -146,7 +148,7 @@ class Notifier:
             await asyncio.shield(lanes)
         finally:
             self.stop()
-            await asyncio.wait({lanes}, timeout=GRACE_S)
+            await asyncio.wait({lanes}, timeout=self._grace_s)
             lanes.cancel()
             await asyncio.gather(lanes, return_exceptions=True)
 

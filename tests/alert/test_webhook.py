@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -164,6 +165,26 @@ async def test_it_connects_only_where_the_check_says(server: Answering) -> None:
     await WebhookChannel(settings, rebinding, FakeClock()).send(sample.message(), "")
     assert asked == [("localhost.invalid", server.port)]
     assert len(server.requests) == 1
+
+
+async def test_an_address_of_the_new_kind_is_connected_to() -> None:
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 204 OK\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    try:
+        server = await asyncio.start_server(serve, "::1", 0)
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    port = server.sockets[0].getsockname()[1]
+    for host in ("hooks.example", "[::1]"):
+        hook = WebhookSettings("hook", f"http://{host}:{port}/", timeout_s=5)
+        await WebhookChannel(hook, lambda host, port: "::1", FakeClock()).send(sample.message(), "")
+        assert f"host: {host}:{port}\r\n" in asked[-1].lower()
+    server.close()
 
 
 async def test_a_forbidden_address_is_refused_without_a_connection(server: Answering) -> None:

@@ -81,7 +81,9 @@ def port_of(url: httpx.URL) -> int:
 def open_client(tls: ssl.SSLContext) -> httpx.AsyncClient:
     # httpx writes every URL at INFO, and the path of a webhook or the user part of a URL is a credential.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    return httpx.AsyncClient(verify=tls, trust_env=False, follow_redirects=False, http2=False)
+    # No connection is kept: the pool knows them by address, and two names may share one.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.AsyncClient(verify=tls, trust_env=False, follow_redirects=False, limits=limits)
 
 
 def hide(text: str, *secrets: str) -> str:
