@@ -1,4 +1,4 @@
-"""Headers of real x264 streams, made on the spot, held against what the decoder and the encoder say."""
+"""Counters of real streams, made on the spot by x264, and what a decoder makes of changed ones."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
-from redshank.vision.bitstream import Coded, H264Headers
+from redshank.vision.bitstream import Counters, H264Headers
 
 
 def pictures(count: int) -> list[NDArray[np.uint8]]:
-    """A small box walking over noise; planes of 160x96 stacked as PyAV wants yuv420p."""
+    """A small box walking over noise, and another that appears in the eighth picture; 160x96 as yuv420p."""
     random = np.random.default_rng(3)
     result = []
     for index in range(count):
         y = random.normal(100, 3, (96, 160))
         y[40:60, 8 * index : 8 * index + 10] += 60
+        y[70:90, 120:130] += 60 if index == 7 else 0
         result.append(np.vstack([y, np.full((48, 160), 128)]).clip(0, 255).astype(np.uint8))
     return result
 
 
-def encode(options: dict[str, str], count: int = 8, b_frames: int = 0) -> tuple[bytes, list[bytes]]:
+def encode(options: dict[str, str], count: int = 8) -> tuple[bytes, list[bytes]]:
+    """Parameter sets apart from the packets, no B-frames."""
     encoder = av.CodecContext.create("libx264", "w")
     assert isinstance(encoder, VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = 160, 96, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, 15), Fraction(15)
-    encoder.max_b_frames, encoder.thread_count = b_frames, 1
+    encoder.max_b_frames, encoder.thread_count = 0, 1
     encoder.flags |= Flags.global_header
     encoder.options = {"preset": "ultrafast", **options}
     packets: list[bytes] = []
@@ -78,96 +80,73 @@ PROFILES = [
 ]
 
 
-@pytest.mark.parametrize("options", PROFILES[:3])
-def test_the_quantiser_and_kind_of_every_picture_are_those_the_encoder_used(options: dict[str, str]) -> None:
-    extradata, packets = encode(options)
-    headers = H264Headers(extradata)
-    coded = [headers.read(data) for data in packets]
-    assert all(isinstance(picture, Coded) for picture in coded)
-    assert [picture.kind for picture in coded if picture] == ["I"] + ["P"] * 7
-    assert {picture.qp for picture in coded if picture} == {30}
+def test_reference_pictures_count_up_from_the_keyframe() -> None:
+    extradata, packets = encode(PROFILES[0])
+    counters = [H264Headers(extradata).read(data) for data in packets]
+    assert [c.number for c in counters if c] == list(range(8))
 
 
 def test_parameter_sets_inside_the_stream_are_enough() -> None:
     extradata, packets = encode(PROFILES[0])
-    headers = H264Headers()
-    assert headers.read(packets[1]) is None
-    first = headers.read(extradata + packets[0])
-    assert first is not None
-    assert first.kind == "I"
+    inside = H264Headers(b"")
+    assert inside.read(packets[1]) is None
+    assert inside.read(extradata + packets[0]) == Counters(0, 0)
 
 
-def test_filler_and_side_messages_do_not_count_as_bits() -> None:
-    extradata, packets = encode(PROFILES[0])
-    headers = H264Headers(extradata)
-    filler, sei = b"\0\0\0\1\x0c" + b"\xff" * 400 + b"\x80", b"\0\0\0\1\x06\x05\x01\x00\x80"
-    plain, padded = headers.read(packets[3]), headers.read(sei + packets[3] + filler)
-    assert plain is not None
-    assert padded == plain
-
-
-def test_length_prefixed_packets_read_like_start_codes() -> None:
+def test_length_prefixed_packets_read_and_change_like_start_codes() -> None:
     extradata, packets = encode(PROFILES[0])
     annex, mp4 = H264Headers(extradata), H264Headers(configuration(extradata))
     assert [mp4.read(prefixed(data)) for data in packets] == [annex.read(data) for data in packets]
+    changed = annex.renumber(packets[5], Counters(9, 0))
+    assert changed is not None
+    assert mp4.renumber(prefixed(packets[5]), Counters(9, 0)) == prefixed(changed)
 
 
-def test_b_frames_are_named() -> None:
-    extradata, packets = encode({"preset": "fast"}, count=16, b_frames=2)
-    headers = H264Headers(extradata)
-    kinds = {coded.kind for data in packets if (coded := headers.read(data))}
-    assert "B" in kinds
-
-
-@pytest.mark.parametrize("options", PROFILES[:3])
+@pytest.mark.parametrize("options", PROFILES)
 def test_a_renumbered_picture_decodes_without_its_predecessors(options: dict[str, str]) -> None:
     extradata, packets = encode(options)
-    headers = H264Headers(extradata)
-    first, last = headers.read(packets[0]), headers.read(packets[7])
+    first = H264Headers(extradata).read(packets[0])
     assert first is not None
-    assert last is not None
-    assert last.movable
-    alone = headers.renumber(packets[7], first.number + 1, first.order + 2)
-    moved = headers.read(alone)
-    assert moved is not None
-    assert (moved.number, moved.qp) == (1, last.qp)
+    alone = H264Headers(extradata).renumber(packets[7], Counters(first.number + 1, first.order + 2))
+    assert alone is not None
     whole, sparse = decode(extradata, packets), decode(extradata, [packets[0], alone])
     assert len(sparse) == 2
-    still = np.abs(whole[7][:30].astype(int) - sparse[1][:30]).mean()
-    assert still < 3  # the part of the scene where nothing moved is nearly right
+    assert np.abs(whole[7][:30].astype(int) - sparse[1][:30]).mean() < 3  # where nothing moved it is nearly right
+    assert (
+        np.abs(whole[7][70:90, 120:130].astype(int) - sparse[1][70:90, 120:130]).mean() < 5
+    )  # what has just come shows
 
 
 def test_renumbering_with_its_own_numbers_changes_nothing() -> None:
     extradata, packets = encode(PROFILES[1], count=30)
-    headers = H264Headers(extradata)
     for data in packets[1:]:
-        coded = headers.read(data)
-        assert coded is not None
-        assert headers.renumber(data, coded.number, coded.order) == data
+        counters = H264Headers(extradata).read(data)
+        assert counters is not None
+        assert H264Headers(extradata).renumber(data, counters) == data
 
 
 def test_emulation_bytes_are_put_back_where_the_new_numbers_need_them() -> None:
     extradata, packets = encode(PROFILES[0])
-    headers = H264Headers(extradata)
     for number in range(16):
-        for order in range(0, 64, 2):
-            moved = headers.read(headers.renumber(packets[5], number, order))
-            assert moved is not None
-            assert moved.number == number
+        changed = H264Headers(extradata).renumber(packets[5], Counters(number, 0))
+        assert changed is not None
+        assert b"\0\0\0" not in changed[4:]
+        assert H264Headers(extradata).read(changed) == Counters(number, 0)
 
 
-@pytest.mark.parametrize("data", [b"", b"\0\0\0\1", b"\0\0\0\1\x41", b"\0\0\0\1\x65\xff\xff", b"nonsense", b"\0" * 50])
+@pytest.mark.parametrize("data", [b"", b"\0\0\0\1", b"\0\0\0\1\x41", b"\0\0\0\1\x65\x00\x00", b"nonsense", b"\0" * 50])
 def test_bytes_that_are_no_picture_are_none(data: bytes) -> None:
     assert H264Headers(encode(PROFILES[0], count=1)[0]).read(data) is None
 
 
-def test_damaged_parameter_sets_never_raise() -> None:
+def test_damaged_parameter_sets_and_slices_never_raise() -> None:
     extradata, packets = encode(PROFILES[1])
     random = np.random.default_rng(5)
     for _ in range(300):
         damaged = bytearray(extradata)
         damaged[random.integers(5, len(damaged))] ^= int(random.integers(1, 256))
         H264Headers(bytes(damaged)).read(packets[2])
+        H264Headers(configuration(extradata)[: random.integers(1, 40)]).read(packets[2])
         torn = bytearray(packets[2])
         torn[random.integers(0, 12)] ^= int(random.integers(1, 256))
-        H264Headers(extradata).read(bytes(torn))
+        H264Headers(extradata).renumber(bytes(torn), Counters(3, 3))

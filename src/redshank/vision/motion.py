@@ -7,9 +7,9 @@ the detector belongs to the camera's analysis thread. Why it is built so, and wh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import exp
 
 import cv2
 import numpy as np
@@ -41,6 +41,8 @@ _GREY, _COLOUR = 1.0, 2.5
 """Mean distance of chroma from neutral, levels: below is an infrared picture, above certainly is not."""
 _MOST = 8
 """Regions per look."""
+_CANDIDATES = 64
+"""Changed places per look that are examined, largest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,119 +92,125 @@ class MotionDetector:
         self._chroma = 0.0
         self._mean: _Real = np.zeros((0, 0), np.float32)
         self._noise = self._mean
+        """How far a pixel strays from its mean, levels."""
         self._open: _Gray = np.zeros((0, 0), np.uint8)
+        """255 where motion counts."""
         self._open_share = 1.0
         self._aged: list[tuple[Box, int]] = []
+        """What the last look found, and for how many looks in a row."""
         self._overlay = Overlay()
 
     def look(self, frame: Frame, *, learn: bool = True) -> Motion:
         """Hold a frame against the background, then learn from it.
 
         `learn=False` is for a picture decoded without its predecessors: every change is a suspect and nothing is remembered. The
-        first frame of a size, and the first after a cut, is only learned. Times may jump either way.
+        first frame of a size is only learned. Times may jump either way.
         """
         view = _view(frame)
         if view.shape != self._shape:
-            self._start(view, frame)
+            self._begin(view)
+            self._restart(view, frame)
             return Motion()
-        elapsed = min(10.0, max(0.0, (frame.time - self._time) / US_PER_S))
-        change, changed = self._changed(view)
+        strays, changed = self._changed(view)
         share = cv2.countNonZero(changed) / changed.size / self._open_share
-        if self._light(frame, view, changed, share):
-            self._start(view, frame)
-            return Motion(amount=0.0, light_jump=True)
-        found, lit = self._things(view, changed)
+        if self._is_light(frame, view, changed, share):
+            self._restart(view, frame)
+            return Motion(light_jump=True)
+        found, lit = self._things(view, changed) if share else ([], [])
         if not learn:
             return Motion(share, (), tuple(box for box in found if not self._overlay.covers(box)))
-        self._learn(change, changed, lit, elapsed)
+        self._learn(view, strays, changed, min(10.0, max(0.0, (frame.time - self._time) / US_PER_S)))
+        for part in lit:
+            self._mean[part] = view[part]
         self._time = frame.time
-        self._looks += 1
-        if self._settings.overlay:
+        if self._settings.overlay and found:
             found = self._overlay.sift(found, frame.time)
-        return self._confirm(found, share)
+        return self._confirmed(found, share)
 
-    def _start(self, view: _Gray, frame: Frame) -> None:
+    def _begin(self, view: _Gray) -> None:
+        rows, columns = view.shape
+        self._shape = (rows, columns)
+        self._noise = np.full(view.shape, 2.0, np.float32)
+        self._open = _unmasked(self._settings.masks, rows, columns)
+        self._open_share = max(1e-6, cv2.countNonZero(self._open) / view.size)
+        self._overlay = Overlay()
+
+    def _restart(self, view: _Gray, frame: Frame) -> None:
         """Take this picture as the background."""
-        known = view.shape == self._shape
         self._mean = view.astype(np.float32)
-        self._noise = self._noise if known else np.full(view.shape, 2.0, np.float32)
-        if not known:
-            self._shape = (view.shape[0], view.shape[1])
-            self._open = _unmasked(self._settings.masks, view.shape[0], view.shape[1])
-            self._open_share = max(1e-6, float(np.count_nonzero(self._open)) / view.size)
-            self._overlay = Overlay()
         self._aged = []
         self._looks = 1
         self._time = frame.time
         self._chroma = _chroma(frame)
 
-    def _changed(self, view: _Gray) -> tuple[_Real, _Gray]:
-        """The difference to the background without what moved the whole picture alike, and where it is more than noise."""
-        change = cv2.subtract(view, self._mean, dtype=cv2.CV_32F)
-        drift = float(np.median(change[4::8, 4::8]))
-        if abs(drift) > 0.5:
-            change -= np.float32(drift)
-        limit = cv2.max(cv2.multiply(self._noise, _NOISES), self._floor)
-        changed = cv2.bitwise_and(cv2.compare(cv2.absdiff(change, 0.0), limit, cv2.CMP_GT), self._open)
-        return change, changed
+    def _changed(self, view: _Gray) -> tuple[_Gray, _Gray]:
+        """How far each pixel is off its mean, without what moved the whole picture alike; and where that is more than noise."""
+        mean = cv2.convertScaleAbs(self._mean)
+        drift = round(float(np.median(view[4::8, 4::8].astype(np.int16) - mean[4::8, 4::8])))
+        if drift:
+            view = cv2.subtract(view, float(drift)) if drift > 0 else cv2.add(view, float(-drift))
+        strays = cv2.absdiff(view, mean)
+        limit = cv2.max(cv2.convertScaleAbs(self._noise, alpha=_NOISES), self._floor)
+        changed = cv2.bitwise_and(cv2.compare(strays, limit, cv2.CMP_GT), self._open)
+        return strays, changed
 
-    def _light(self, frame: Frame, view: _Gray, changed: _Gray, share: float) -> bool:
+    def _is_light(self, frame: Frame, view: _Gray, changed: _Gray, share: float) -> bool:
+        """Whether the light changed and nothing else: infrared switched, or much of the picture changed but kept its detail."""
+        if share < 0.02 and self._looks % 16:
+            return False
         before, self._chroma = self._chroma, _chroma(frame)
         if min(before, self._chroma) < _GREY and max(before, self._chroma) > _COLOUR:
             return True
-        if share < _LAMP:
-            return False
-        return share > _JUMP or _texture(view, self._mean, changed) > _SAME_TEXTURE
+        return share > _JUMP or (share > _LAMP and _texture(view, self._mean, changed) > _SAME_TEXTURE)
 
     def _things(self, view: _Gray, changed: _Gray) -> tuple[list[Box], list[tuple[slice, slice]]]:
         """Boxes of what changed, and the parts of the view where only the light did."""
         rows, columns = self._shape
-        grown = cv2.dilate(changed, _REACH)
-        count, _labels, stats, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
+        outlines, _ = cv2.findContours(cv2.dilate(changed, _REACH), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         least = max(4.0, self._settings.min_area * changed.size * 0.8)
         things: list[Box] = []
         lit: list[tuple[slice, slice]] = []
-        for left, top, width, height, _area in sorted(stats[1:count].tolist(), key=lambda row: -row[4])[:64]:
+        for left, top, width, height in sorted(map(cv2.boundingRect, outlines), key=lambda b: -b[2] * b[3])[
+            :_CANDIDATES
+        ]:
             part = (slice(top, top + height), slice(left, left + width))
-            inside = changed[part]
-            pixels = cv2.countNonZero(inside)
+            pixels = cv2.countNonZero(changed[part])
             if pixels < least:
                 continue
-            if pixels > 0.004 * changed.size and _texture(view[part], self._mean[part], inside) > _SAME_TEXTURE:
+            if pixels > 0.004 * changed.size and _texture(view[part], self._mean[part], changed[part]) > _SAME_TEXTURE:
                 lit.append(part)
-                continue
-            things.append(Box(left / columns, top / rows, (left + width) / columns, (top + height) / rows))
+            else:
+                things.append(Box(left / columns, top / rows, (left + width) / columns, (top + height) / rows))
         return _merged(things), lit
 
-    def _learn(self, change: _Real, changed: _Gray, lit: Sequence[tuple[slice, slice]], elapsed: float) -> None:
-        """Move mean and deviation towards the picture: slowly where things move, at once where only the light changed."""
-        rate = max(1 - math.exp(-elapsed / _LEARN_S), 1 / (self._looks + 1) if self._looks < 8 else 0.0)
-        slow = 1 - math.exp(-elapsed / _ABSORB_S)
-        step = cv2.multiply(change, rate)
-        moving = cv2.multiply(change, slow)
-        cv2.copyTo(moving, changed, step)
-        for part in lit:
-            step[part] = change[part]
-        cv2.add(self._mean, step, dst=self._mean)
-        excess = cv2.subtract(cv2.absdiff(change, 0.0), self._noise)
-        up, down = 1 - math.exp(-elapsed / _NOISE_UP_S), 1 - math.exp(-elapsed / _NOISE_DOWN_S)
+    def _learn(self, view: _Gray, strays: _Gray, changed: _Gray, elapsed: float) -> None:
+        """Move mean and deviation towards the picture: slowly where things move."""
+        rate = max(_share(elapsed, _LEARN_S), 1 / (self._looks + 1) if self._looks < 8 else 0.0)
+        self._looks += 1
         calm = cv2.bitwise_not(changed)
-        rise = cv2.multiply(cv2.max(excess, 0.0), 0.5 * up)
-        fall = cv2.multiply(cv2.min(excess, 0.0), max(down, 0.01))
-        cv2.add(self._noise, cv2.add(rise, fall), dst=self._noise, mask=calm)
-        cv2.add(self._noise, cv2.multiply(excess, slow), dst=self._noise, mask=changed)
+        slow = _share(elapsed, _ABSORB_S)
+        cv2.accumulateWeighted(view, self._mean, rate, calm)
+        cv2.accumulateWeighted(view, self._mean, slow, changed)
+        beyond = cv2.compare(strays, cv2.convertScaleAbs(self._noise), cv2.CMP_GT)
+        cv2.accumulateWeighted(strays, self._noise, _share(elapsed, _NOISE_UP_S) / 2, cv2.bitwise_and(beyond, calm))
+        cv2.accumulateWeighted(strays, self._noise, max(0.01, _share(elapsed, _NOISE_DOWN_S)), cv2.bitwise_not(beyond))
+        cv2.accumulateWeighted(strays, self._noise, slow, changed)
 
-    def _confirm(self, found: list[Box], share: float) -> Motion:
-        aged = [(box, 1 + max((age for old, age in self._aged if _near(old, box)), default=0)) for box in found]
-        self._aged = aged
+    def _confirmed(self, found: list[Box], share: float) -> Motion:
+        self._aged = [(box, 1 + max((age for old, age in self._aged if _near(old, box)), default=0)) for box in found]
         enough = self._settings.min_frames
-        regions = tuple(box for box, age in aged if age >= enough)
-        suspects = tuple(box for box, age in aged if age < enough)
+        regions = tuple(box for box, age in self._aged if age >= enough)
+        suspects = tuple(box for box, age in self._aged if age < enough)
         return Motion(share if found else 0.0, regions, suspects)
 
 
 _REACH = np.ones((5, 7), np.uint8)
 """What is nearer than this in the view is one thing."""
+
+
+def _share(elapsed: float, constant: float) -> float:
+    """How much of the way an exponential average goes in this time."""
+    return 1 - exp(-elapsed / constant)
 
 
 def _view(frame: Frame) -> _Gray:
