@@ -25,15 +25,15 @@ def in_order(numbers: list[int | None], modulo: int) -> bool:
 
 
 def test_mjpeg_shows_every_frame_in_order() -> None:
-    with HttpCamera(cached_clip(2, fps=20)) as camera:
+    with HttpCamera(cached_clip(1, fps=50, gop_s=0.2)) as camera:
         options = {"fpsprobesize": "0"}
         with av.open(camera.mjpeg_url, format="mpjpeg", options=options, timeout=(5, 3)) as container:
-            assert in_order(numbers_of(container, 30), 40)
+            assert in_order(numbers_of(container, 70), 50)
 
 
 def test_flv_carries_the_clips_own_packets_with_stamps_and_sound() -> None:
     with (
-        HttpCamera(cached_clip(2, fps=20, audio="aac")) as camera,
+        HttpCamera(cached_clip(1, fps=50, gop_s=0.2, audio="aac")) as camera,
         av.open(camera.flv_url, timeout=(5, 3)) as container,
     ):
         kinds = {stream.type for stream in container.streams}
@@ -42,10 +42,10 @@ def test_flv_carries_the_clips_own_packets_with_stamps_and_sound() -> None:
             stamp = read_sei(bytes(packet))
             assert stamp is not None
             stamps.append(stamp)
-            if len(stamps) == 45:
+            if len(stamps) == 70:
                 break
     assert kinds == {"video", "audio"}
-    assert stamps == camera.journal[camera.journal.index(stamps[0]) :][:45]
+    assert stamps == camera.journal[camera.journal.index(stamps[0]) :][:70]
 
 
 @pytest.mark.parametrize("login", ["digest", "basic"])
