@@ -29,11 +29,11 @@ CLOCK_CALLS = {
 FORBIDDEN_CALLS = {"os.system", "os.popen", "pickle.load", "pickle.loads", "yaml.load", "eval", "exec"}
 # Where a foreign library may be imported. A library not listed is free to use where its room needs it.
 FOREIGN = {
-    "av": {"media", "process", "app.py", "cli", "analysis"},
+    "av": {"media", "drawing.py", "demo.py"},
     "cv2": {"vision"},
     "onnx": {"vision"},
-    "onnxruntime": {"vision"},
-    "openvino": {"vision"},
+    "onnxruntime": {"vision", "doctor.py"},
+    "openvino": {"vision", "doctor.py"},
     "lap": {"vision"},
     "sqlalchemy": {"store", "judge", "judge.py", "notify.py"},
     "alembic": {"store"},
@@ -41,7 +41,7 @@ FOREIGN = {
     "aiosmtplib": {"alert"},
     "ruamel": {"config"},
     "typer": {"cli"},
-    "rich": {"cli"},
+    "rich": {"cli", "app.py"},  # app: for the type of a progress bar only
 }
 
 
@@ -73,15 +73,23 @@ def depth(node: ast.AST, level: int = 0) -> int:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             continue
-        block = isinstance(child, ast.If | ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith | ast.Try | ast.Match)
-        is_elif = isinstance(node, ast.If) and isinstance(child, ast.If) and child in node.orelse and len(node.orelse) == 1
+        block = isinstance(
+            child, ast.If | ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith | ast.Try | ast.Match
+        )
+        is_elif = (
+            isinstance(node, ast.If) and isinstance(child, ast.If) and child in node.orelse and len(node.orelse) == 1
+        )
         deepest = max(deepest, depth(child, level + (block and not is_elif)))
     return deepest
 
 
 def test_lower_rows_never_import_higher_rows() -> None:
     result = subprocess.run(
-        [Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stdout
 
@@ -96,9 +104,19 @@ def test_functions_keep_their_budget() -> None:
     for path in FILES:
         for f in functions(parsed(path)):
             lines = (f.end_lineno or f.lineno) - f.lineno + 1
-            arguments = [a.arg for a in (*f.args.posonlyargs, *f.args.args, *f.args.kwonlyargs) if a.arg not in ("self", "cls")]
-            command = any("command" in dotted(d.func) or "callback" in dotted(d.func) for d in f.decorator_list if isinstance(d, ast.Call))
-            command = command or any(isinstance(d, ast.Constant) for d in f.args.defaults) and path.is_relative_to(SRC / "cli")
+            arguments = [
+                a.arg for a in (*f.args.posonlyargs, *f.args.args, *f.args.kwonlyargs) if a.arg not in ("self", "cls")
+            ]
+            command = any(
+                "command" in dotted(d.func) or "callback" in dotted(d.func)
+                for d in f.decorator_list
+                if isinstance(d, ast.Call)
+            )
+            command = (
+                command
+                or any(isinstance(d, ast.Constant) for d in f.args.defaults)
+                and path.is_relative_to(SRC / "cli")
+            )
             if lines > MAX_FUNCTION:
                 over.append(f"{where(path, f)} {f.name}: {lines} lines")
             if len(arguments) > MAX_PARAMETERS and not command and f.name != "__init__":
@@ -109,12 +127,14 @@ def test_functions_keep_their_budget() -> None:
 
 
 def test_only_what_watches_the_others_catches_everything() -> None:
+    """Cleaning up and raising again is not catching."""
     broad = [
         where(path, node)
         for path in FILES
         if path.name not in BROAD_EXCEPT_ALLOWED
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.ExceptHandler)
+        and not (isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None)
         and any(dotted(t) in ("Exception", "BaseException", "") for t in ([node.type] if node.type else [ast.Name("")]))
         and not isinstance(node.type, ast.Tuple)
     ]

@@ -28,7 +28,9 @@ def packets(path: Path) -> list[Packet]:
         video = clip.streams.video[0]
         assert video.time_base is not None
         context = video.codec_context
-        form = StreamFormat("video", context.name, Fraction(video.time_base), context.extradata or b"", video.width, video.height)
+        form = StreamFormat(
+            "video", context.name, Fraction(video.time_base), context.extradata or b"", video.width, video.height
+        )
         found = []
         for number, p in enumerate(p for p in clip.demux(video) if p.pts is not None and p.dts is not None):
             time = START + round(p.pts * video.time_base * US_PER_S)
@@ -66,7 +68,7 @@ def watch(camera: Camera, clip: Sequence[Packet]) -> list[Look]:
 @pytest.fixture(scope="module")
 def walker(tmp_path_factory: pytest.TempPathFactory) -> list[Packet]:
     path = tmp_path_factory.mktemp("clip") / "walker.mp4"
-    return packets(scene_clip(path, 14, (WALK,), noise=2, encoding=Encoding(fps=15, gop_s=2)))
+    return packets(scene_clip(path, 17, (WALK,), noise=2, encoding=Encoding(fps=15, gop_s=2)))
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from redshank.vision.picture import bgr, cover
 from redshank.vision.still import StillObject
 from redshank.vision.stills import BestStills
 from redshank.vision.track import Tracker, TrackSettings
-from redshank.vision.wake import Attention, Wake, WakeSettings
+from redshank.vision.wake import Attention, Backlog, Feed, Wake, WakeSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 Detect = Callable[[Sequence["NDArray[np.uint8]"], float], list[list[Detection]] | None]
 """Pictures (BGR) and the score floor → detections of each; None when there was no time for them. Raises ModelError."""
 
-GOP_LIMIT = 2000
-"""Packets kept since a keyframe."""
+CATCH_UP_US = US_PER_S
+"""Of what a waking decoder catches up with, so much is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ class Camera:
         self.stills = BestStills()
         """The best picture of each live track, as JPEG."""
         self._decoder = Decoder()
-        self._gop = Gop(self._decoder)
         self._wake = Wake(settings.wake)
+        self._backlog = Backlog()
         self._motion = MotionDetector(settings.motion)
         self._tracker: Tracker | None = None
         self._known: tuple[StillObject, ...] = ()
@@ -106,28 +106,41 @@ class Camera:
         """
         if packet.format.kind != "video":
             return []
+        if self._settings.every_frame:
+            return self._look_at(self._decode(Feed((packet,))), late)
         with self.stages.measure("wake"):
-            attention = Attention.AWAKE if self._settings.every_frame else self._wake.packet(packet)
-        with self.stages.measure("decode"):
-            frames = self._gop.frames(packet, attention)
-        if attention is Attention.LOOK and not packet.keyframe:
-            return self._glance(frames)
+            attention = self._wake.packet(packet)
+            self._backlog.keep(packet)
+            feed = self._backlog.feed(attention)
+        if attention is Attention.SLEEP:
+            return []
+        frames = self._decode(feed)
+        if attention is Attention.LOOK and feed.alone:
+            return self._glance(frames, packet, late)
         return self._look_at(frames, late)
+
+    def _decode(self, feed: Feed) -> list[Frame]:
+        with self.stages.measure("decode"):
+            if feed.fresh:
+                self._decoder.reset()
+            return [frame for packet in feed.packets for frame in self._decoder.decode(packet)]
 
     def finish(self) -> list[Look]:
         """The end of a clip: what the decoder still holds."""
         return self._look_at(self._decoder.flush(), late=False)
 
-    def _glance(self, frames: Sequence[Frame]) -> list[Look]:
-        """A picture decoded without its predecessors can only raise a suspicion: whether to wake up and look properly."""
-        for frame in frames:
-            with self.stages.measure("motion"):
-                motion = self._motion.look(self._covered(frame), learn=False)
-            if motion.anything:
-                self._wake.moved(frame.time)
-            else:
-                self._wake.quiet(frame.time)
-        return []
+    def _glance(self, frames: Sequence[Frame], packet: Packet, late: bool) -> list[Look]:
+        """A picture decoded without its predecessors can only raise a suspicion; then everything up to now is decoded and looked at."""
+        if not frames:
+            self._wake.blind(packet.time)
+            return []
+        with self.stages.measure("motion"):
+            motion = self._motion.look(self._covered(frames[-1]), learn=False)
+        if not motion.anything:
+            self._wake.quiet(packet.time)
+            return []
+        self._wake.moved(packet.time)
+        return self._look_at(self._decode(self._backlog.rest()), late)
 
     def _covered(self, frame: Frame) -> Frame:
         if not self._settings.privacy:
@@ -136,7 +149,8 @@ class Camera:
             return cover(frame, self._settings.privacy)
 
     def _look_at(self, frames: Sequence[Frame], late: bool) -> list[Look]:
-        due = [frame for frame in frames if self._is_due(frame)]
+        newest = frames[-1].time if frames else 0
+        due = [frame for frame in frames if frame.time >= newest - CATCH_UP_US and self._is_due(frame)]
         looks: list[Look] = []
         for frame in due:
             # After a catch-up only the newest picture is worth an inference; the older ones teach motion what is moving.
@@ -230,43 +244,3 @@ class Camera:
             detected=found is not None,
             health="light_jump" if motion.light_jump else "ok",
         )
-
-
-class Gop:
-    """The packets since the last keyframe, and how far the decoder has followed them.
-
-    Asleep, packets only gather. A look decodes one picture on top of its keyframe, as if nothing had happened between; waking up
-    decodes from the keyframe on, so that what is seen then is exact.
-    """
-
-    def __init__(self, decoder: Decoder) -> None:
-        self._decoder = decoder
-        self._packets: list[Packet] = []
-        self._followed = 0
-        """So many of them are in the decoder, in order; 0 when it must start at the keyframe again."""
-
-    def frames(self, packet: Packet, attention: Attention) -> list[Frame]:
-        """The frames to look at now, in order of presentation."""
-        if packet.keyframe or len(self._packets) >= GOP_LIMIT:
-            # A stream without keyframes for so long is decoded throughout (wake.longest_gop_s): what gathers is not needed.
-            self._packets, self._followed = [], 0
-        self._packets.append(packet)
-        match attention:
-            case Attention.SLEEP:
-                return []
-            case Attention.LOOK:
-                return self._one(packet)
-            case Attention.AWAKE:
-                return self._all()
-
-    def _one(self, packet: Packet) -> list[Frame]:
-        self._followed = 0
-        frame = self._decoder.keyframe(self._packets[0])
-        if frame is None or packet is self._packets[0]:
-            return [] if frame is None else [frame]
-        return self._decoder.decode(packet)[-1:]
-
-    def _all(self) -> list[Frame]:
-        frames = [frame for packet in self._packets[self._followed :] for frame in self._decoder.decode(packet)]
-        self._followed = len(self._packets)
-        return frames

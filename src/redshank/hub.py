@@ -16,9 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from redshank.alert.base import Picture
-from redshank.alert.message import picture_name
+from redshank.alert.message import local_time, picture_name
 from redshank.bus.base import Bus
 from redshank.bus.messages import TOPICS, Value, decode, envelope
 from redshank.clock import Clock, new_id
@@ -48,6 +49,10 @@ class Watched:
     """What the hub knows of a camera's settings."""
 
     name: str
+    title: str
+    """For people."""
+    zone: ZoneInfo
+    """Of times in pictures."""
     two_streams: bool
     zones: Mapping[str, Polygon] = field(default_factory=dict)
     privacy: tuple[Polygon, ...] = ()
@@ -228,7 +233,7 @@ class Hub:
         zones = {name: tuple(camera.zones[name]) for name in verdict.zones if name in camera.zones}
         privacy = tuple(tuple(polygon) for polygon in camera.privacy)
         track = alert.tracks[0] if alert.tracks else ""
-        caption = picture_name(alert.camera, alert.opened).removesuffix(".jpg")
+        caption = f"{camera.title}  {local_time(alert.opened, camera.zone)}"
         main = camera.two_streams
         return StillRequest(number, alert.camera, alert.opened, track, main, shown, zones, privacy, caption)
 

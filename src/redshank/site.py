@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from redshank import plugs, status, wiring
+from redshank.alert.base import Channel
+from redshank.alert.broken import BrokenChannel
 from redshank.alert.compose import Composer
 from redshank.blobs.disk import DiskBlobs
 from redshank.clock import Clock
@@ -38,6 +40,8 @@ log = logging.getLogger(__name__)
 STATUS_S = 1.0
 MODEL_RETRY_S = 30.0
 STOP_S = 3.0
+SEND_GRACE_S = 4.0
+"""At a stop, a send under way may end; what does not is sent again after the start, with the same id."""
 _CAPTURE = TypeAdapter(CaptureSettings)
 _VISION = TypeAdapter(VisionSettings)
 
@@ -107,8 +111,9 @@ class Site:
         links = Links(self.judge, self.store, self.bus, clock, lambda: self.notifier.wake())
         self.hub = Hub(links, [wiring.watched(self.config, name) for name in names])
         blobs = DiskBlobs(folder / "pictures")
+        self._blobs = blobs
         composer = Composer(wiring.words(self.config), blobs, self.hub.picture, self.hub.seen)
-        self.notifier = Notifier(self.store, self._routes, clock, composer)
+        self.notifier = Notifier(self.store, self._routes, clock, composer, grace_s=SEND_GRACE_S)
         self._supervisor = Supervisor(clock)
         shares = [share for i in range(workers) if (share := names[i::workers])]
         self._pairs = [Pair(i, share, self) for i, share in enumerate(shares)]
@@ -125,16 +130,19 @@ class Site:
         for name, settings in self.config.channels.items():
             if not settings.enabled:
                 continue
+            channel: Channel
             try:
                 channel = plugs.open_channel(name, settings, targets.check, self.clock)
             except ChannelError as error:
                 self._problems.append(f"channel {name}: {error}")
-            else:
-                routes.append(Route(channel, settings.dry_run))
+                channel = BrokenChannel(name, str(error))
+            shows_pictures = getattr(settings, "picture", settings.type != "console")
+            routes.append(Route(channel, settings.dry_run, shows_pictures))
         return routes
 
     async def run(self) -> None:
         try:
+            await asyncio.to_thread(self._blobs.sweep)
             await self.judge.start()
             await self.bus.start()
             async with asyncio.TaskGroup() as group:

@@ -88,6 +88,8 @@ def watched(config: schema.Config, name: str) -> Watched:
     camera = config.cameras[name]
     return Watched(
         name=name,
+        title=camera.friendly_name or name,
+        zone=ZoneInfo(config.timezone),
         two_streams=camera.detect_stream != "main",
         zones=zones(config)[name],
         privacy=tuple(camera.privacy_masks.values()),
