@@ -25,6 +25,7 @@ from redshank.media.loop import Clip, Played, endless, read_clip, shift
 from redshank.media.rtsp import Hooks, Server, ServerSettings
 from redshank.media.rtsp_message import Request, Response, Verify
 from redshank.media.source import RawPacket
+from tests.harness.certificate import certificate
 from tests.harness.footage import cached_clip
 from tests.harness.loop_thread import LoopThread
 from tests.harness.stamp import Stamp, add_stamp
@@ -89,6 +90,8 @@ class CameraSettings:
     with_audio: bool = True
     backlog: bool = False
     """Viewers begin with everything since the last keyframe, at once; else they wait for the next, as with most cameras."""
+    tls: bool = False
+    """rtsps with the certificate of `tests.harness.certificate`; TCP only."""
     seed: int = 1
     """Of the random faults."""
 
@@ -120,7 +123,11 @@ class FakeCamera:
         self._server = Server(
             {settings.path: self._viewers},
             self._clock,
-            ServerSettings(port=settings.port, logins=settings.logins),
+            ServerSettings(
+                port=settings.port,
+                logins=settings.logins,
+                tls=certificate().server_context() if settings.tls else None,
+            ),
             self._allow,
             self._hooks,
         )
@@ -145,7 +152,7 @@ class FakeCamera:
     def url(self) -> str:
         """With the login in it, as a user would type it."""
         login = f"{quote(self.settings.user, '')}:{quote(self.settings.password, '')}@" if self.settings.user else ""
-        return f"rtsp://{login}127.0.0.1:{self.port}{self.settings.path}"
+        return f"rtsp{'s' * self.settings.tls}://{login}127.0.0.1:{self.port}{self.settings.path}"
 
     @property
     def viewers(self) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import pytest
 
+from tests.harness.certificate import certificate
 from tests.harness.fake_camera import CameraSettings, FakeCamera, Faults
 from tests.harness.footage import cached_clip, luma_of, read_number
 from tests.harness.oracle import between, judge
@@ -78,6 +79,15 @@ def test_a_wrong_password_is_refused_and_the_right_one_with_odd_characters_is_no
             av.open(camera.url.replace("admin", "root"), timeout=(5, 3))
         with opened(camera) as container:
             assert stamps(container, 3)
+
+
+def test_an_encrypted_camera_is_read_with_and_without_checking_its_certificate() -> None:
+    with FakeCamera(quick(), CameraSettings(tls=True)) as camera:
+        for check in ({}, {"tls_verify": "1", "ca_file": str(certificate().ca_file)}):
+            with av.open(camera.url, options=OPTIONS | check, timeout=(5, 3)) as container:
+                assert stamps(container, 3)
+        with pytest.raises(av.FFmpegError):
+            av.open(camera.url, options=OPTIONS | {"tls_verify": "1"}, timeout=(5, 3))
 
 
 def test_frames_can_come_slower_than_declared() -> None:

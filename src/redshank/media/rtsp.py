@@ -13,6 +13,7 @@ import os
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -154,8 +155,8 @@ class Server:
             pass  # the viewer went away or we are stopping: either way this task is over
         finally:
             self.connections.discard(connection)
+            await connection.close()
             self._tasks.discard(task)
-            connection.close()
 
 
 class Connection:
@@ -197,13 +198,15 @@ class Connection:
             if request.method == "PLAY" and response.status == 200 and self._playing is None:
                 self._playing = asyncio.create_task(self._play())
 
-    def close(self) -> None:
-        """Give everything back; may be called again."""
-        if self._playing is not None:
-            self._playing.cancel()
+    async def close(self) -> None:
+        """Give everything back and wait for the sender to end."""
         for transport in self._sockets:
             transport.close()
         self.writer.close()
+        if self._playing is not None:
+            self._playing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._playing
 
     async def _answer(self, request: Request) -> Response:
         if request.method == "OPTIONS":
@@ -314,7 +317,8 @@ class Connection:
             await self._flush()
         except (ConnectionError, TimeoutError):
             log.info("rtsp viewer gone or stalled path=%s", self._path)
-        self.writer.close()
+        finally:
+            self.writer.close()
 
     def _send(self, track: _Track, unit: Unit, origin_s: Fraction, wall_us: int) -> None:
         pts = unit.pts or 0
