@@ -51,11 +51,13 @@ class TrackSettings:
     """Detections below are ignored."""
     high_score: float = 0.5
     """From here a detection is sure; a doubtful one only continues an object."""
-    birth_score: float = 0.6
+    birth_score: float = 0.5
     """From here a detection that belongs to nothing begins an object."""
     confirm_hits: int = 3
     confirm_score: float = 0.7
-    """A new object is confirmed after so many detections, the best at least this good."""
+    """A new object is confirmed after so many detections, the best at least this good …"""
+    confirm_s: float = 1.0
+    """… or seen for so long: a faint one that stays is real too."""
     overlap: float = 0.1
     """Least overlap of a sure detection with where the object is expected …"""
     overlap_new: float = 0.2
@@ -265,7 +267,8 @@ class Tracker:
         self._usual_change += 0.02 * (max(0.003, one.changed) - self._usual_change)
         one.go(box, s.aspect)
         one.rest = one.rest.step(box, time, s.still_overlap, s.still_leave_s)
-        if one.state is TrackState.NEW and (one.hits < s.confirm_hits or one.top_score < s.confirm_score):
+        good = one.top_score >= s.confirm_score or time - one.start >= s.confirm_s * US_PER_S
+        if one.state is TrackState.NEW and (one.hits < s.confirm_hits or not good):
             return
         still = time - one.rest.since >= s.still_s * US_PER_S
         one.state = TrackState.STATIONARY if still else TrackState.ACTIVE
