@@ -86,8 +86,8 @@ class Webhook(Section):
     """Signing key (`whsec_…`), see Standard Webhooks. Without it messages are not signed."""
     tls_verify: bool = True
     """Check the server's certificate."""
-    picture: bool = True
-    """Send the picture inside the JSON."""
+    picture: bool = False
+    """Send the picture inside the JSON; without it the receiver opens the link."""
     timeout: Seconds = 10.0
     """For one attempt."""
     enabled: bool = True

@@ -19,7 +19,7 @@ from redshank.geometry import Point, area, crosses_itself
 
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-CAMERA_SCHEMES = ("rtsp", "rtsps", "http", "https", "file", "usb", "csi")
+CAMERA_SCHEMES = ("rtsp", "rtsps", "http", "https", "file", "usb", "v4l2", "csi")
 
 
 class Section(BaseModel):
@@ -173,7 +173,7 @@ def _camera_url(value: str, info: ValidationInfo) -> str:
         raise ValueError(
             f"expected an address that starts with one of {', '.join(f'{s}:' for s in CAMERA_SCHEMES)} or a path"
         )
-    if scheme in ("usb", "csi"):
+    if scheme in ("usb", "v4l2", "csi"):
         return value
     try:
         parts = urlsplit(value)

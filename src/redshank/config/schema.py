@@ -87,9 +87,9 @@ class Detect(Section):
     """Which stream is analysed; `auto`: sub where there is one, else main."""
     fps: float = Field(default=5.0, gt=0, le=60)
     """Pictures looked at per second, at most."""
-    min_score: Score = 0.4
-    """Detections below this are not used at all (0–1)."""
-    full_every_s: Seconds = 30.0
+    min_score: Score = 0.5
+    """From here a detection begins an object (0–1); weaker ones only continue one."""
+    full_every_s: Seconds = 60.0
     """A full picture is searched at least this often, also without motion; 0: never."""
     width: int | None = Field(default=None, ge=16, le=16384)
     """Picture size that coordinates and areas in pixels refer to; not needed for values from 0 to 1."""
@@ -100,7 +100,7 @@ class Detect(Section):
 class Motion(Section):
     sensitivity: int = Field(default=50, ge=1, le=100)
     """1 (only strong changes) to 100 (the faintest)."""
-    min_area: Share = 0.0005
+    min_area: Share = 0.0001
     """Smallest moving area that counts: share of the picture (0–1), or pixels."""
     min_frames: int = Field(default=2, ge=1, le=100)
     """Pictures in a row with motion before it counts."""
@@ -147,12 +147,12 @@ class Zone(Section):
 
 class Stream(Section):
     url: CameraUrl
-    """`rtsp://…`, `rtsps://…`, `http(s)://…`, a file, `usb:/dev/video0` or `csi:0`."""
+    """`rtsp://…`, `rtsps://…`, `http(s)://…`, a file, `usb:/dev/video0` (or `usb:0`), `csi:0`."""
     user: str = ""
     """Login; a login inside the address works too."""
     password: Secret | None = None
     """Fields of their own, so that `@ : / #` in a password need no escaping."""
-    kind: Literal["auto", "rtsp", "flv", "mjpeg", "jpeg", "file", "usb", "csi"] = "auto"
+    kind: Literal["auto", "flv", "mjpeg", "jpeg"] = "auto"
     """What an `http(s)` address delivers: `flv`, `mjpeg` (an endless picture stream) or `jpeg` (one picture a request)."""
     transport: Literal["tcp", "udp"] = "tcp"
     """For RTSP."""
