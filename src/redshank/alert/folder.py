@@ -55,7 +55,9 @@ class FolderChannel:
         folder.mkdir(parents=True, exist_ok=True)
         picture = previous
         if message.picture is not None and not previous:
-            picture = message.picture.name
+            # Two people may come in the same second: the alert's id keeps their pictures apart.
+            stem, dot, ending = message.picture.name.rpartition(".")
+            picture = f"{stem}-{message.alert.id[-6:]}{dot}{ending}"
             _place(folder / picture, message.picture.jpeg)
         told = {"id": message.id, **json.loads(payload(message, picture=False)), "file": picture}
         line = json.dumps(told, ensure_ascii=False, separators=(",", ":")) + "\n"
