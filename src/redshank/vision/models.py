@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,12 +26,14 @@ from redshank.vision.families import FAMILIES, Recipe, YoloHead, from_json, to_j
 from redshank.vision.fetch import Progress, Wheel, fetch_members, place, read_wheel, sha256_of, silent
 from redshank.vision.inference import ModelDetector, Runner
 from redshank.vision.labels import canonical
-from redshank.vision.onnx import default_threads, open_onnx
-from redshank.vision.openvino import open_openvino
+from redshank.vision.onnx import available, default_threads, open_onnx
+from redshank.vision.openvino import installed, open_openvino
 from redshank.vision.recognise import Stated, recognise, whole
 
 DEFAULT = "yolov4-tiny"
 _FORMAT = 1
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +164,15 @@ def load(
 
 
 def open_runner(path: Path, recipe: Recipe, device: str, threads: int | None, clock: Clock) -> Runner:
-    """The runtime for a device name. Raises ModelError."""
+    """The runtime for a device name; `auto` is the fastest that starts. Raises ModelError."""
     kind, _, which = device.partition(":")
     if kind == "openvino":
         return open_openvino(path, recipe, which or "CPU", threads or default_threads())
+    if device == "auto" and set(available()) <= {"cpu"} and installed():  # twice as fast as ONNX Runtime on this CPU
+        try:
+            return open_openvino(path, recipe, "CPU", threads or default_threads())
+        except ModelError as error:
+            log.warning("OpenVINO did not start, taking ONNX Runtime", extra={"reason": str(error)})
     return open_onnx(path, recipe, device, threads, clock)
 
 

@@ -56,7 +56,7 @@ def open_openvino(path: Path, recipe: Recipe, device: str, threads: int) -> Open
         raise ModelError(f"OpenVINO has no device {device!r} here, only {', '.join(there)}")
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
     if device == "CPU":
-        options |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
+        options |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
     try:
         model = core.read_model(str(path))
         if recipe.flexible and device != "CPU":
