@@ -95,9 +95,11 @@ class Object:
         if self.look is None:
             self.look = look
             return
-        self.changed = 1.0 - float(self.look @ look)
-        mixed = self.look + _LEARN * (look - self.look)
-        self.look = mixed / sqrt(float(mixed @ mixed))
+        alike = float(self.look @ look)
+        self.changed = 1.0 - alike
+        old = 1.0 - _LEARN
+        length = sqrt(old * old + _LEARN * _LEARN + 2 * old * _LEARN * alike)
+        self.look = (old / length) * self.look + (_LEARN / length) * look
 
     def go(self, box: Box, aspect: float) -> None:
         """Add to its path."""
@@ -133,7 +135,7 @@ class Object:
             number=self.number,
             label=self.label,
             state=self.state,
-            box=clip(_between(expected, self.box) if self.seen else expected),
+            box=_inside(_between(expected, self.box) if self.seen else expected),
             score=self.score,
             top_score=self.top_score,
             top_time=self.top_time,
@@ -147,3 +149,8 @@ class Object:
 
 def _between(a: Box, b: Box) -> Box:
     return Box((a.x1 + b.x1) / 2, (a.y1 + b.y1) / 2, (a.x2 + b.x2) / 2, (a.y2 + b.y2) / 2)
+
+
+def _inside(box: Box) -> Box:
+    """`clip`, but most boxes are inside already."""
+    return box if box.x1 >= 0 and box.y1 >= 0 and box.x2 <= 1 and box.y2 <= 1 else clip(box)
