@@ -41,6 +41,22 @@ def test_check_lists_problems_and_exits_1(tmp_path: Path, runner: CliRunner) -> 
     assert checked.stderr == f"{path}:1: detect.fps is 'fast': expected a valid number\n"
 
 
+def test_check_knows_the_labels_of_the_model(
+    tmp_path: Path, runner: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDSHANK_MODELS", str(tmp_path / "none"))
+    path = tmp_path / "redshank.yaml"
+    path.write_text("objects:\n  track: [person, persn]\n")
+    checked = runner.invoke(app, ["check", "--config", str(path)])
+    assert checked.stderr == (
+        f"{path}:2: objects.track[1] is 'persn': expected a label of the model, did you mean \"person\"?\n"
+    )
+    path.write_text("detector: {model: yolo99}\n")
+    checked = runner.invoke(app, ["check", "--config", str(path)])
+    assert checked.exit_code == 1
+    assert checked.stderr.startswith("detector.model is 'yolo99': ")
+
+
 def test_check_in_json_is_one_object(tmp_path: Path, runner: CliRunner) -> None:
     path = tmp_path / "redshank.yaml"
     path.write_text("detect: {fps: fast}\ncameras: {a: {url: a.mp4}}\n")

@@ -6,6 +6,7 @@ import pytest
 
 from redshank.config.channel import Email
 from redshank.config.load import check_labels, find, load, local_zone
+from redshank.config.secret import Secret
 from redshank.errors import ConfigError
 from tests.config.writing import lines, loaded
 
@@ -47,6 +48,47 @@ def test_frigate_inputs_become_main_and_sub(tmp_path: Path) -> None:
     assert result.problems == ()
     assert (streams["main"].url, streams["sub"].url) == ("rtsp://10.0.0.9/main", "rtsp://10.0.0.9/sub")
     assert result.config.cameras["yard"].detect_stream == "sub"
+
+
+def test_a_file_of_frigate_runs_and_what_is_unknown_is_told(tmp_path: Path) -> None:
+    result = loaded(
+        tmp_path,
+        """
+        mqtt: {enabled: false}
+        detect: {width: 1280, height: 720, fps: 5}
+        record: {enabled: true}
+        objects: {track: [person, dog], filters: {person: {min_area: 5000, threshold: 0.7}}}
+        cameras:
+          back:
+            ffmpeg:
+              hwaccel_args: preset-vaapi
+              inputs:
+                - path: rtsp://viewer:{FRIGATE_RTSP_PASSWORD}@10.0.10.10:554/live
+                  input_args: preset-rtsp-restream
+                  roles: [detect, record]
+            motion: {mask: ["0,0,1280,0,1280,100"], contour_area: 20}
+            zones: {yard: {coordinates: "0.1,0.1,0.9,0.1,0.5,0.9", loitering_time: 4, inertia: 3, objects: person}}
+            snapshots: {enabled: true}
+        version: 0.16-0
+        """,
+        {"FRIGATE_RTSP_PASSWORD": "hunter2"},
+    )
+    camera = result.config.cameras["back"]
+    stream = camera.streams["main"]
+    assert (stream.url, stream.user, stream.password) == ("rtsp://10.0.10.10:554/live", "viewer", Secret("hunter2"))
+    assert camera.motion.mask["1"][2] == (1.0, 100 / 720)
+    assert camera.zones["yard"].objects == ("person",)
+    assert camera.objects.filters["person"].min_area == pytest.approx(5000 / 1280 / 720)
+    unknown = [
+        "mqtt",
+        "record",
+        "objects.filters.person.threshold",
+        "cameras.back.ffmpeg",
+        "cameras.back.snapshots",
+        "version",
+    ]
+    unknown += ["cameras.back.ffmpeg.inputs[0].input_args", "cameras.back.motion.contour_area"]
+    assert sorted(problem.where.key for problem in result.problems) == sorted(unknown)
 
 
 def test_login_in_the_address_is_taken_out_and_unescaped(tmp_path: Path) -> None:

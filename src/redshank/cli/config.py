@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from redshank.config.document import Problem
     from redshank.config.load import Loaded
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file.", show_default="search")]
@@ -17,7 +19,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instea
 
 def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say whether the configuration is right, and where not. Exit code: 0 right, 1 problems, 2 unreadable."""
-    from redshank.config.load import find, load
+    from redshank.config.load import check_labels, find, load
     from redshank.errors import ConfigError
 
     path = find(config, os.environ)
@@ -26,6 +28,9 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     except ConfigError as error:
         _tell_unreadable(str(error), as_json)
         raise typer.Exit(2) from None
+    model = loaded.config.detector.model
+    labels, unusable = _labels_of(model)
+    loaded = replace(loaded, problems=(*loaded.problems, *unusable, *(check_labels(loaded, labels) if labels else ())))
     if as_json:
         _tell_json(loaded)
     else:
@@ -50,6 +55,24 @@ def init(
         typer.echo(f"{path}: cannot be written ({error.strerror})", err=True)
         raise typer.Exit(2) from None
     typer.echo(f"wrote {path}: put your cameras in, then: redshank check --config {path}")
+
+
+def _labels_of(model: str) -> tuple[tuple[str, ...], list[Problem]]:
+    """What the model knows; nothing when that is only known once it runs (an .onnx file)."""
+    from redshank.config.document import Place, Problem
+    from redshank.errors import ModelError
+    from redshank.vision.labels import COCO
+    from redshank.vision.models import DEFAULT, default_store, find
+
+    if model.endswith(".onnx"):
+        missing = Problem(Place("", 0, "detector.model"), repr(model), "expected a file that exists")
+        return (), [] if Path(model).is_file() else [missing]
+    try:
+        return find(model, default_store(os.environ)).recipe.labels, []
+    except ModelError as error:
+        if model == DEFAULT:
+            return COCO, []  # fetched at the first run
+        return (), [Problem(Place("", 0, "detector.model"), repr(model), str(error))]
 
 
 def _tell(loaded: Loaded) -> None:

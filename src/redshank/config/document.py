@@ -48,7 +48,8 @@ class Problem:
 
     def __str__(self) -> str:
         got = f" is {self.value}" if self.value else ""
-        return " ".join(f"{self.where}: {self.where.key or 'the file'}{got}: {self.expected}".split())
+        at = f"{self.where}: " if self.where.file else ""
+        return " ".join(f"{at}{self.where.key or 'the file'}{got}: {self.expected}".split())
 
 
 class Text(str):

@@ -1,7 +1,7 @@
 """Values that never print, and how they get into the configuration.
 
-`${NAME}` and `${NAME:-default}` come from the environment, `!secret name` from `secrets.yaml` beside the configuration,
-`file:/path` (in secret fields only) from a file such as a Docker secret.
+`${NAME}` and `${NAME:-default}` (and Frigate's `{FRIGATE_NAME}`) come from the environment, `!secret name` from `secrets.yaml` beside
+the configuration, `file:/path` (in secret fields only) from a file such as a Docker secret.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from redshank.config.document import Text, Tree, text
 
-_REFERENCE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+_REFERENCE = re.compile(
+    r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|\{(?P<frigate>FRIGATE_[A-Z0-9_]+)\}"
+)
 _MAX_FILE = 64 * 1024
 
 
@@ -97,7 +99,7 @@ def _from_environment(value: Text, environ: Mapping[str, str]) -> Text:
     missing: list[str] = []
 
     def one(match: re.Match[str]) -> str:
-        name, default = match["name"], match["default"]
+        name, default = match["name"] or match["frigate"], match["default"]
         if environ.get(name):
             return environ[name]
         if default is None:

@@ -44,6 +44,9 @@ def normal(camera: Mapping[str, Tree], common: Mapping[str, Tree]) -> dict[str, 
             }
         else:
             made["streams"] = streams
+    ffmpeg = camera.get("ffmpeg")
+    if isinstance(ffmpeg, dict) and len(ffmpeg) > 1:
+        made |= {key: ffmpeg for key in camera if key == "ffmpeg"}  # Frigate's other keys there: told as unknown
     for section in SECTIONS:
         for name, value in [(k, v) for tree in (common, camera) for k, v in tree.items() if k == section]:
             made[name] = overlay(made.get(section), value)
@@ -75,10 +78,8 @@ def _streams(way: Text | str, value: Tree) -> Tree:
             return {_as("main", way): {_as("url", way): value}}
         case "inputs":
             return _inputs(way, value)
-        case "ffmpeg" if isinstance(value, dict) and set(value) == {"inputs"}:
-            return _inputs(way, value["inputs"])
         case "ffmpeg":
-            raise ValueError("expected only `inputs:` under ffmpeg, each with path and roles")
+            return _inputs(way, value.get("inputs") if isinstance(value, dict) else value)
     return value
 
 
