@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from redshank.alert.base import Channel
+    from redshank.config.document import Problem
     from redshank.config.load import Loaded
     from redshank.media.settings import SourceSettings
     from redshank.vision.detect import Detector
@@ -42,13 +43,13 @@ class View(Protocol):
     def stop(self) -> None: ...
 
 
-def launch(config: Path | None, data: Path | None, view: View | None) -> None:
+def launch(config: Path | None, data: Path | None, view: View | None, workers: int = 1) -> None:
     """`redshank run`: blocks until SIGTERM or SIGINT. Raises RedshankError when it cannot start at all."""
-    asyncio.run(_until_stopped(config, data, view))
+    asyncio.run(_until_stopped(_run(config, data, view, workers)))
 
 
-async def _until_stopped(config: Path | None, data: Path | None, view: View | None) -> None:
-    task = asyncio.ensure_future(_run(config, data, view, SystemClock()))
+async def _until_stopped(running: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(running)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
@@ -56,9 +57,10 @@ async def _until_stopped(config: Path | None, data: Path | None, view: View | No
         await task
 
 
-async def _run(config: Path | None, data: Path | None, view: View | None, clock: Clock) -> None:
+async def _run(config: Path | None, data: Path | None, view: View | None, workers: int) -> None:
     from redshank.site import Site
 
+    clock = SystemClock()
     folder = data_folder(config, data)
     with status.owned(folder):
         logs.to_file(folder / "redshank.log", also_stderr=view is None)
@@ -69,7 +71,7 @@ async def _run(config: Path | None, data: Path | None, view: View | None, clock:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level.upper())
         try:
-            await Site(loaded, folder, clock, view).run()
+            await Site(loaded, folder, clock, view, workers).run()
         finally:
             if view is not None:
                 view.stop()
@@ -167,6 +169,16 @@ def _just_this(url: str, allowed: Sequence[str]) -> Targets:
     parts = urlsplit(url)
     port = parts.port or {"rtsp": 554, "rtsps": 322, "https": 443}.get(parts.scheme, 80)
     return Targets([*allowed, f"{parts.hostname}:{port}"] if parts.hostname else allowed)
+
+
+def label_problems(loaded: Loaded) -> Sequence[Problem]:
+    """Labels the configured model does not know; nothing while the model is not on this machine."""
+    from redshank.config.load import check_labels
+    from redshank.vision.models import default_store, stored
+
+    known = {one.name: one.recipe.labels for one in stored(default_store())}
+    labels = known.get(loaded.config.detector.model)
+    return check_labels(loaded, labels) if labels else ()
 
 
 def open_detector(name: str, bars: Progress | None = None, device: str = "auto") -> Detector:

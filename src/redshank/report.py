@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from redshank.alert.message import local_time
 from redshank.bus.messages import encode
 from redshank.clock import US_PER_S, Clock, rfc3339
+from redshank.config.load import Loaded, check_labels
 from redshank.config.schema import Config
 from redshank.hub import Hub
 from redshank.judge import Judge
@@ -32,6 +33,7 @@ class Subject:
     workers: Sequence[Worker]
     problems: Sequence[str]
     """Of the configuration."""
+    loaded: Loaded
 
 
 class Reporter:
@@ -76,6 +78,8 @@ class Reporter:
             for w in s.workers
             if w.failing and w.name not in s.hub.trouble
         ]
+        if known := s.hub.model.get("labels"):
+            found += [str(problem) for problem in check_labels(s.loaded, known)]
         found += [f"database: {s.judge.trouble}"] if s.judge.trouble else []
         return [*found, *(f"{who}: {why}" for who, why in self._notes.items() if why)]
 

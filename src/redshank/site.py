@@ -95,7 +95,6 @@ class Site:
         self._folder = folder
         self._view = view
         self._problems = [str(problem) for problem in loaded.problems]
-        self._loaded = loaded
         self.store = Store(f"sqlite:///{folder / 'redshank.db'}", clock)
         self.bus = plugs.open_bus(self.config.bus, folder, clock)
         targets = Targets(self.config.security.allow_targets)
@@ -118,7 +117,9 @@ class Site:
         shares = [share for i in range(workers) if (share := names[i::workers])]
         self._pairs = [Pair(i, share, self) for i, share in enumerate(shares)]
         running = [worker for pair in self._pairs for worker in (pair.capture, pair.vision)]
-        subject = Subject(self.config, str(folder), self.hub, self.judge, self.notifier, running, self._problems)
+        subject = Subject(
+            self.config, str(folder), self.hub, self.judge, self.notifier, running, self._problems, loaded
+        )
         self._reporter = Reporter(subject, clock)
 
     async def next_epoch(self) -> int:

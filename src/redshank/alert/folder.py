@@ -1,7 +1,7 @@
 """The folder channel: one JSON line per message in `alerts.jsonl`, and its annotated picture beside it.
 
-For scripts, for a look with a file manager, and for trying Redshank out. The payload of a line is that of a webhook (docs/guide/webhooks.md)
-without the picture inside; `picture.file` names it. At least once: after a crash a line may be there twice, with the same `id`.
+For scripts, for a look with a file manager, and for trying Redshank out. A line is the body of a webhook (docs/guide/webhooks.md)
+without the picture inside; `file` names it. At least once: after a crash a line may be there twice, with the same `id`.
 """
 
 from __future__ import annotations

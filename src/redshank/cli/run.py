@@ -13,6 +13,10 @@ def run(
         Path | None, typer.Option("--config", help="Configuration file; default: where `redshank init` puts it.")
     ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder; default: the configuration's.")] = None,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", help="Pairs of processes that share the cameras.", min=1, max=64),
+    ] = 1,
     view: Annotated[
         bool | None, typer.Option("--view/--no-view", help="Live view; default: when this is a terminal.")
     ] = None,
@@ -24,4 +28,4 @@ def run(
     from redshank.cli.live import LiveView
 
     show = sys.stdout.isatty() if view is None else view
-    launch(config, data, LiveView() if show else None)
+    launch(config, data, LiveView() if show else None, workers)

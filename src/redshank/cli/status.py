@@ -33,6 +33,12 @@ def status(
     raise typer.Exit(0 if found.get("ok") else 1)
 
 
+def _channel(health: dict[str, Any]) -> str:
+    words = f"{health['state']}, {health['sent']} sent, {health['queued']} waiting, {health['dead']} given up"
+    words += ", dry run" if health["dry_run"] else ""
+    return f"{words}: {health['last_error']}" if health["state"] != "ok" else words
+
+
 def _show(found: dict[str, Any]) -> None:
     from redshank.cli.output import print_table
 
@@ -45,6 +51,6 @@ def _show(found: dict[str, Any]) -> None:
     print(f"\ndetector: {detector.get('model', '-')} {detector.get('reason', '')}".rstrip())
     print(f"alerts: {found['alerts']['open']} open, {found['alerts']['total']} since start")
     for name, channel in found["channels"].items():
-        print(f"channel {name}: {channel}")
+        print(f"channel {name}: {_channel(channel)}")
     for problem in found["problems"]:
         print(f"problem: {problem}")
