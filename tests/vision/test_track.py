@@ -155,6 +155,19 @@ def test_the_first_look_after_a_long_sleep_is_one_look_not_a_minute_of_absence()
     assert (back.id, back.seen) == (missed.id, True)
 
 
+def test_a_doubtful_sight_after_a_long_sleep_is_no_minute_of_absence_either() -> None:
+    track = tracker()
+    play(track, walk(2, 10, lambda _: [person(0.5)]))
+    track.update(START + 62_000_000, [person(0.5, score=0.4)])
+    (missed,) = track.update(START + 62_200_000, [])
+    assert missed.state is TrackState.ACTIVE
+
+
+def test_a_faint_object_that_stays_is_believed_after_a_second() -> None:
+    pictures = play(tracker(), walk(3, 5, lambda _: [person(0.5, score=0.55)]))
+    assert [t.state for (t,) in pictures] == [TrackState.NEW] * 5 + [TrackState.ACTIVE] * 10
+
+
 def test_time_that_stands_still_or_steps_back_harms_nothing() -> None:
     track = tracker()
     for at in (0.0, 0.2, 0.2, -5.0, -4.8, -4.6):

@@ -263,7 +263,8 @@ class Tracker:
         sure = seen.score >= s.high_score
         one.see(seen, time, found.looks[j] if sure and found.alone[j] else None)
         # Doubtful detections alone do not keep a moving object alive: most of those after the last sure one are wrong.
-        one.missing_s = 0.0 if sure or one.state is TrackState.STATIONARY else one.missing_s + self._gap_s
+        known = sure or one.state is TrackState.STATIONARY
+        one.missing_s = 0.0 if known else one.missing_s + min(self._gap_s, s.miss_most_s)
         self._usual_change += 0.02 * (max(0.003, one.changed) - self._usual_change)
         one.go(box, s.aspect)
         one.rest = one.rest.step(box, time, s.still_overlap, s.still_leave_s)
