@@ -18,6 +18,7 @@ import av
 from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 
+from redshank.clock import NS_PER_S, SystemClock
 from redshank.errors import SourceDenied, SourceError, SourceMissing, SourceUnusable
 from redshank.media.nal import is_annexb, parameter_sets, picture_size
 from redshank.media.settings import SourceSettings
@@ -110,11 +111,18 @@ class AvSource:
 
 def open_av(plan: Plan, timeout_s: float, audio: bool = True) -> AvSource:
     """Raises SourceMissing, SourceDenied, SourceUnusable or SourceError."""
+    clock = SystemClock()
+    begun_ns = clock.mono_ns()
     try:
         # PyAV applies the time to opening and to looking at the streams in turn.
         container = av.open(plan.url, "r", plan.format, plan.options, timeout=(timeout_s, READ_TIMEOUT_S))
     except av.FFmpegError as error:
-        raise refused(error, plan, timeout_s) from error
+        if (clock.mono_ns() - begun_ns) / NS_PER_S >= timeout_s:
+            # Interrupted, some of FFmpeg's demuxers report broken data and not that they were.
+            raise SourceMissing(
+                f"{plan.label} gives no answer within {timeout_s:g} s; check address, port and network"
+            ) from error
+        raise refused(error, plan) from error
     except ValueError as error:
         raise SourceUnusable(f"{plan.label} cannot be opened: {redact(str(error))}") from error
     return AvSource(container, plan.label, audio)
@@ -228,7 +236,7 @@ def following(format: StreamFormat, keyframe: bytes) -> StreamFormat:
     return replace(format, extradata=sets, width=size[0], height=size[1])
 
 
-def refused(error: av.FFmpegError, plan: Plan, timeout_s: float) -> SourceError:
+def refused(error: av.FFmpegError, plan: Plan) -> SourceError:
     """Why an input could not be opened, as one line without a secret."""
     at = plan.label
     match error:
@@ -239,7 +247,7 @@ def refused(error: av.FFmpegError, plan: Plan, timeout_s: float) -> SourceError:
         case av.error.HTTPServerError() | av.error.HTTPClientError():
             return SourceError(f"{at}: the camera answers with an error; it may be busy or have too many viewers")
         case av.error.ExitError() | av.error.TimeoutError():
-            return SourceMissing(f"{at} gives no answer within {timeout_s:g} s; check address, port and network")
+            return SourceMissing(f"{at} gives no answer; check address, port and network")
         case av.error.ConnectionRefusedError():
             return SourceMissing(f"{at} refuses the connection; check the port and that the service is switched on")
         case av.error.FileNotFoundError():
