@@ -93,7 +93,11 @@ class MotionDetector:
         self._mean: _Real = np.zeros((0, 0), np.float32)
         self._noise = self._mean
         """How far a pixel strays from its mean, levels."""
-        self._open: _Gray = np.zeros((0, 0), np.uint8)
+        self._known: tuple[_Gray, _Gray] | None = None
+        """Mean and limit of change as they are now, 8 bit; None when they must be worked out again."""
+        self._before: _Gray = np.zeros((0, 0), np.uint8)
+        """The view of the last look that learned."""
+        self._open = self._before
         """255 where motion counts."""
         self._open_share = 1.0
         self._aged: list[tuple[Box, int]] = []
@@ -124,7 +128,8 @@ class MotionDetector:
             self._mean[part] = view[part]
         self._time = frame.time
         if self._settings.overlay and found:
-            found = self._overlay.sift(found, frame.time)
+            found = self._overlay.sift([(box, self._differs(view, box)) for box in found], frame.time)
+        self._before = view
         return self._confirmed(found, share)
 
     def _begin(self, view: _Gray) -> None:
@@ -138,6 +143,8 @@ class MotionDetector:
     def _restart(self, view: _Gray, frame: Frame) -> None:
         """Take this picture as the background."""
         self._mean = view.astype(np.float32)
+        self._before = view
+        self._known = None
         self._aged = []
         self._looks = 1
         self._time = frame.time
@@ -145,12 +152,14 @@ class MotionDetector:
 
     def _changed(self, view: _Gray) -> tuple[_Gray, _Gray]:
         """How far each pixel is off its mean, without what moved the whole picture alike; and where that is more than noise."""
-        mean = cv2.convertScaleAbs(self._mean)
+        if self._known is None:
+            limit = cv2.max(cv2.convertScaleAbs(self._noise, alpha=_NOISES), self._floor)
+            self._known = cv2.convertScaleAbs(self._mean), limit
+        mean, limit = self._known
         drift = round(float(np.median(view[4::8, 4::8].astype(np.int16) - mean[4::8, 4::8])))
         if drift:
             view = cv2.subtract(view, float(drift)) if drift > 0 else cv2.add(view, float(-drift))
         strays = cv2.absdiff(view, mean)
-        limit = cv2.max(cv2.convertScaleAbs(self._noise, alpha=_NOISES), self._floor)
         changed = cv2.bitwise_and(cv2.compare(strays, limit, cv2.CMP_GT), self._open)
         return strays, changed
 
@@ -187,6 +196,7 @@ class MotionDetector:
         """Move mean and deviation towards the picture: slowly where things move."""
         rate = max(_share(elapsed, _LEARN_S), 1 / (self._looks + 1) if self._looks < 8 else 0.0)
         self._looks += 1
+        self._known = None
         calm = cv2.bitwise_not(changed)
         slow = _share(elapsed, _ABSORB_S)
         cv2.accumulateWeighted(view, self._mean, rate, calm)
@@ -195,6 +205,13 @@ class MotionDetector:
         cv2.accumulateWeighted(strays, self._noise, _share(elapsed, _NOISE_UP_S) / 2, cv2.bitwise_and(beyond, calm))
         cv2.accumulateWeighted(strays, self._noise, max(0.01, _share(elapsed, _NOISE_DOWN_S)), cv2.bitwise_not(beyond))
         cv2.accumulateWeighted(strays, self._noise, slow, changed)
+
+    def _differs(self, view: _Gray, box: Box) -> bool:
+        """Whether this part of the picture has changed since the last look."""
+        rows, columns = self._shape
+        part = (slice(int(box.y1 * rows), round(box.y2 * rows)), slice(int(box.x1 * columns), round(box.x2 * columns)))
+        change = cv2.absdiff(view[part], self._before[part])
+        return cv2.countNonZero(cv2.compare(change, 4 * self._floor, cv2.CMP_GT)) >= 4
 
     def _confirmed(self, found: list[Box], share: float) -> Motion:
         self._aged = [(box, 1 + max((age for old, age in self._aged if _near(old, box)), default=0)) for box in found]

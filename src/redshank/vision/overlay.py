@@ -7,28 +7,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from redshank.clock import US_PER_S
 from redshank.geometry import intersection, union
 from redshank.model import Box
 
-_TALLEST = 0.07
-"""Of the picture's height: what is taller is no text."""
+_TALLEST = 0.09
+"""Of the picture's height, seams included: what is taller is no text."""
+_WIDEST = 0.6
 _VISITS = 6
 """Changes at even intervals before a place is known."""
 _EVEN_S = 0.17
 """How far from a whole number of seconds an interval may be."""
 _PLACES = 12
-_FORGET_S = 3600.0
+_FORGET_US = 3600 * US_PER_S
 
 
 @dataclass(slots=True)
 class _Place:
     box: Box
-    times: deque[int] = field(default_factory=lambda: deque(maxlen=_VISITS))
-    """When a change began here."""
-    last: int = 0
+    times: deque[int]
+    """When it changed."""
     known: bool = False
 
 
@@ -42,43 +43,38 @@ class Overlay:
         """Whether the box lies within a known place, so that nothing but the clock can be there."""
         return any(place.known and _within(box, place.box) for place in self._places)
 
-    def sift(self, boxes: Sequence[Box], time: int) -> list[Box]:
-        """The boxes that are no clock. A person who walks over it reaches beyond the place and stays in."""
-        self._places = [place for place in self._places if time - place.last < _FORGET_S * US_PER_S]
-        for place in self._places:
-            if not place.known and any(
-                intersection(box, place.box) > 0 and not _within(box, place.box) for box in boxes
-            ):
-                place.times.clear()  # something passes through: not in place
-        kept: list[Box] = []
-        for box in boxes:
-            if not (self.covers(box) or self._learn(box, time)):
-                kept.append(box)
-        for place in self._places:
-            if any(_within(box, place.box) for box in boxes):
-                place.last = time
-        return kept
+    def sift(self, boxes: Sequence[tuple[Box, bool]], time: int) -> list[Box]:
+        """The boxes that are no clock; with each, whether its picture has changed since the last look.
 
-    def _learn(self, box: Box, time: int) -> bool:
-        """Note a change; True when the place has just become, or belongs to, a clock."""
-        if box.height > _TALLEST or box.width > 8 * _TALLEST:
-            return False
-        beside = next((place for place in self._places if place.known and _same_line(place.box, box)), None)
-        if beside is not None and time - beside.last < 0.4 * US_PER_S:
-            beside.box = union(beside.box, box)
-            return True
+        A person who walks over a clock reaches beyond its place and stays in.
+        """
+        self._places = [place for place in self._places if 0 <= time - place.times[-1] < _FORGET_US]
+        for place in self._places:
+            if not place.known and any(intersection(b, place.box) > 0 and not _within(b, place.box) for b, _ in boxes):
+                place.times = deque([time], _VISITS)  # wider than we knew, or something passing through: start again
+                place.box = max((b for b, _ in boxes if intersection(b, place.box) > 0), key=lambda b: b.area)
+        for box, changed in boxes:
+            if changed and box.height <= _TALLEST and box.width <= _WIDEST:
+                self._learn(box, time)
+        return [box for box, _ in boxes if not self.covers(box)]
+
+    def _learn(self, box: Box, time: int) -> None:
+        """Note a change."""
         place = next((place for place in self._places if _within(box, place.box)), None)
         if place is None:
-            self._places = [*self._places[-(_PLACES - 1) :], _Place(box, deque([time], _VISITS), time)]
-            return False
-        if time - place.last < 0.4 * US_PER_S:
-            return False  # the same change, still being absorbed
+            place = next((place for place in self._places if place.known and _same_line(place.box, box)), None)
+            if place is not None and _even((time - place.times[-1]) / US_PER_S):
+                place.box = union(place.box, box)  # the tens, the minutes: they change when the seconds do
+            else:
+                self._places = [*self._places[-(_PLACES - 1) :], _Place(box, deque([time], _VISITS))]
+            return
         place.times.append(time)
-        steps = [
-            (later - earlier) / US_PER_S for earlier, later in zip(place.times, list(place.times)[1:], strict=False)
-        ]
-        place.known = len(steps) == _VISITS - 1 and all(abs(step - round(step)) <= _EVEN_S for step in steps)
-        return place.known
+        steps = [(later - earlier) / US_PER_S for earlier, later in pairwise(place.times)]
+        place.known = place.known or (len(steps) == _VISITS - 1 and all(step > 0.5 and _even(step) for step in steps))
+
+
+def _even(seconds: float) -> bool:
+    return abs(seconds - round(seconds)) <= _EVEN_S
 
 
 def _within(box: Box, place: Box) -> bool:

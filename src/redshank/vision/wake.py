@@ -1,16 +1,17 @@
 """How much of a stream is worth decoding: nothing, one picture, or everything.
 
-While nothing moves, one picture in some 270 ms is decoded on its own, on top of the last one that was (LOOK): what moved since shows
-in it, the pictures between are never decoded, keyframes only now and then. When such a look sees something, everything since the last
-keyframe is decoded and stays so (AWAKE) until it has been quiet for a while. A stream that cannot be looked at this way
-(B-frames, any codec but H.264, very long groups of pictures) is always decoded: recall comes first. Pure; one thread. Why not by the
-sizes of the packets, and every figure: docs/design/idle.md.
+While nothing moves, one picture in some 800 ms, and each that is larger than usual, is decoded on its own, on top of the last one
+that was (LOOK): what comes shows in it. The pictures between are never decoded; keyframes are, every few seconds. When such a look
+sees something, everything since the last keyframe is decoded and stays so (AWAKE) until it has been quiet for a while. A stream that
+cannot be looked at this way (B-frames, any codec but H.264, very long groups of pictures) is always decoded: recall comes first.
+Pure; one thread. Why the sizes alone are not enough, and every figure: docs/design/idle.md.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from math import log2
 
 from redshank.clock import US_PER_S
 from redshank.model import Packet, StreamFormat
@@ -30,8 +31,10 @@ class Attention(Enum):
 class WakeSettings:
     """How eager to be."""
 
-    look_s: float = 0.27
-    """Asleep, look so often: every fourth picture at 15 fps. What is left of the cost is proportional to its inverse."""
+    look_s: float = 0.8
+    """Asleep, look so often. 0.27 wakes within 300 ms for whoever is a tenth of the picture high, at up to five times the cost."""
+    surprise: float = 3.0
+    """Asleep, look also at a picture so many deviations larger than usual."""
     keyframe_s: float = 3.5
     """Asleep, decode a keyframe at least so often, as far as there are keyframes: the whole truth, which finds the smallest."""
     tail_s: float = 3.0
@@ -57,10 +60,15 @@ class Wake:
         self._keyframe = 0
         self._looked = 0
         self._decoded_keyframe = 0
+        self._since = 0
+        """Pictures since the keyframe."""
+        self._size = self._spread = 0.0
+        """Usual size of a predicted picture, and deviation from it: log2 of bytes."""
 
     def packet(self, packet: Packet) -> Attention:
         """What to do with this packet."""
         self._follow(packet)
+        surprise = self._surprise(packet)
         now, settings = packet.time, self._settings
         if now < self._awake_until or now - self._keyframe > self._us(settings.longest_gop_s):
             self._looked = now
@@ -72,7 +80,8 @@ class Wake:
         ):
             self._looked = self._decoded_keyframe = now
             return Attention.LOOK
-        if packet.keyframe or now - self._looked < self._us(settings.look_s) - _EARLY_US:
+        due = now - self._looked >= self._us(settings.look_s) - _EARLY_US
+        if packet.keyframe or not (due or surprise > settings.surprise):
             return Attention.SLEEP
         self._looked = now
         return Attention.LOOK
@@ -106,11 +115,28 @@ class Wake:
             self.blind(packet.time)  # B-frames
         self._top = max(self._top, packet.pts)
 
+    def _surprise(self, packet: Packet) -> float:
+        """How many deviations the picture is larger than usual. Pictures right after a keyframe are never alike and count as usual."""
+        self._since = 0 if packet.keyframe else self._since + 1
+        if self._since < _SETTLED:
+            return 0.0
+        size = log2(len(packet.data) + 1)
+        if self._spread == 0:
+            self._size, self._spread = size, 1.0
+        off = size - self._size
+        surprise = off / self._spread
+        bound = 2 * self._spread
+        self._size += min(bound, max(-bound, off)) / 8
+        self._spread += (min(1.25 * abs(off), 3 * self._spread) - self._spread) / 64
+        self._spread = max(0.02, self._spread)
+        return surprise
+
     @staticmethod
     def _us(seconds: float) -> int:
         return round(seconds * US_PER_S)
 
 
+_SETTLED = 4
 _EARLY_US = 20_000
 """A picture that is due within this time is due."""
 
