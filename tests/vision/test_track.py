@@ -158,7 +158,7 @@ def test_the_first_look_after_a_long_sleep_is_one_look_not_a_minute_of_absence()
 def test_a_doubtful_sight_after_a_long_sleep_is_no_minute_of_absence_either() -> None:
     track = tracker()
     play(track, walk(2, 10, lambda _: [person(0.5)]))
-    track.update(START + 62_000_000, [person(0.5, score=0.4)])
+    track.update(START + 62_000_000, [person(0.53, score=0.4)])
     (missed,) = track.update(START + 62_200_000, [])
     assert missed.state is TrackState.ACTIVE
 

@@ -271,7 +271,8 @@ class Tracker:
         good = one.top_score >= s.confirm_score or time - one.start >= s.confirm_s * US_PER_S
         if one.state is TrackState.NEW and (one.hits < s.confirm_hits or not good):
             return
-        still = time - one.rest.since >= s.still_s * US_PER_S
+        leaving = one.rest.left_at is not None and one.state is not TrackState.STATIONARY
+        still = time - one.rest.since >= s.still_s * US_PER_S and not leaving
         one.state = TrackState.STATIONARY if still else TrackState.ACTIVE
 
     def _begin(self, time: int, found: _Found) -> None:
