@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from redshank.bus.kafka_settings import KafkaSettings
 from redshank.config.channel import Email
 from redshank.config.load import check_labels, find, load, local_zone
 from redshank.config.secret import Secret
@@ -273,6 +274,32 @@ def test_a_wrong_override_names_its_variable(tmp_path: Path) -> None:
     assert [str(p) for p in result.problems] == [
         "$REDSHANK____X: REDSHANK____X: expected REDSHANK__SECTION__KEY",
         "$REDSHANK__DETECT__FPS: detect.fps is 'fast': expected a valid number",
+    ]
+
+
+@pytest.mark.parametrize("url", ["kafka://a:9092", "kafka://a,b:9093/?prefix=home&security=sasl_ssl"])
+def test_a_bus_address_that_config_takes_is_one_the_bus_takes(tmp_path: Path, url: str) -> None:
+    assert loaded(tmp_path, f"bus: {url}").config.bus.url == url
+    assert KafkaSettings.of(url).servers
+
+
+@pytest.mark.parametrize(
+    "url", ["kafka://", "kafka://a:99999", "kafka://u:hunter2@a:1", "kafka://a/?prefx=x", "nats://a:1", "kafka://a:0"]
+)
+def test_a_wrong_bus_address_is_told_with_its_line_and_falls_back(tmp_path: Path, url: str) -> None:
+    result = loaded(tmp_path, f"bus: {{url: '{url}'}}")
+    assert result.config.bus.url == "memory:"
+    assert lines(result)[0].startswith("1: bus.url is ")
+    assert "hunter2" not in str(result.problems)
+    with pytest.raises(ConfigError):
+        KafkaSettings.of(url)
+
+
+def test_a_certificate_file_is_beside_the_configuration_and_must_exist(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    assert loaded(tmp_path, "bus: {ca_file: ca.pem}").config.bus.ca_file == tmp_path / "ca.pem"
+    assert lines(loaded(tmp_path, "bus: {ca_file: no.pem}")) == [
+        "1: bus.ca_file is 'no.pem': expected a file that exists"
     ]
 
 

@@ -19,6 +19,11 @@ from redshank.geometry import Point, area, crosses_itself
 
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_KAFKA = re.compile(
+    r"kafka://(?P<servers>[A-Za-z0-9._-]+(?::[1-9]\d{0,4})?(?:,[A-Za-z0-9._-]+(?::[1-9]\d{0,4})?)*)/?"
+    r"(?:\?(?:prefix=[A-Za-z0-9._-]{1,100}|security=(?:plaintext|ssl|sasl_plaintext|sasl_ssl))"
+    r"(?:&(?:prefix=[A-Za-z0-9._-]{1,100}|security=(?:plaintext|ssl|sasl_plaintext|sasl_ssl)))*)?"
+)
 CAMERA_SCHEMES = ("rtsp", "rtsps", "http", "https", "file", "usb", "v4l2", "csi")
 
 
@@ -187,6 +192,26 @@ def _camera_url(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _bus_url(value: str) -> str:
+    """What `bus.kafka_settings` will take, so that a mistake is found here, with its line."""
+    if value in ("memory", "memory:"):
+        return "memory:"
+    if "@" in value:
+        raise ValueError("expected no login in it: write `user:` and `password:` beside `url:`")
+    match = _KAFKA.fullmatch(value)
+    if match is None or any(int(port) > 65535 for port in re.findall(r":(\d+)", match["servers"])):
+        raise ValueError("expected memory or kafka://host:port,host2:port/?prefix=redshank")
+    return value
+
+
+def _file(value: Path, info: ValidationInfo) -> Path:
+    folder: Path = (info.context or {}).get("folder", Path())
+    path = folder / value.expanduser()
+    if not path.is_file():
+        raise ValueError("expected a file that exists")
+    return path
+
+
 def _allowed(value: str) -> str:
     host, _, port = value.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536 or "/" in host:
@@ -207,5 +232,7 @@ Polygons = Annotated[Mapping[Name, Polygon], BeforeValidator(_named_polygons)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 WebUrl = Annotated[str, AfterValidator(check_web_url)]
 CameraUrl = Annotated[str, AfterValidator(_camera_url)]
+File = Annotated[Path, AfterValidator(_file)]
+BusUrl = Annotated[str, AfterValidator(_bus_url)]
 AllowedTarget = Annotated[str, AfterValidator(_allowed)]
 named = BeforeValidator(_named)
