@@ -8,6 +8,8 @@ from redshank.errors import SourceUnusable
 
 MAX_PICTURE = 16 * 1024 * 1024
 MAX_HEAD = 16 * 1024
+MAX_GAP = 64 * 1024
+"""Between two parts."""
 _LENGTH = re.compile(rb"^content-length:\s*(\d{1,9})\s*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -43,7 +45,7 @@ class Multipart:
         """The next whole part, taken from the buffer; empty for one without content; None when more is needed."""
         start = self._buffer.find(self._boundary)
         if start < 0:
-            if len(self._buffer) > MAX_PICTURE:
+            if len(self._buffer) > MAX_GAP:
                 raise SourceUnusable("the camera's MJPEG stream has no boundary where it should be")
             return None
         head_start = start + len(self._boundary)

@@ -50,12 +50,17 @@ class FileSource:
 
     def packets(self) -> Iterator[RawPacket]:
         begun_ns = self._clock.mono_ns()
-        offset_s = Fraction(0)
+        offset_s, sound_s = Fraction(0), Fraction(0)
         while not self._closed.is_set():
             end_s = offset_s
             for raw in self._one_round(self._round, offset_s):
                 due_s = raw.dts * raw.format.time_base if raw.dts is not None else end_s
-                end_s = max(end_s, due_s + _length_s(raw))
+                if raw.format.kind == "video":
+                    end_s = due_s + _length_s(raw)
+                elif due_s < sound_s:
+                    continue  # the last round's sound goes on a little beyond its pictures
+                else:
+                    sound_s = due_s + _length_s(raw)
                 if self._playing.paced and not self._wait_until(begun_ns + int(due_s * NS_PER_S)):
                     return
                 yield raw
