@@ -84,5 +84,8 @@ async def run_body(body: Callable[[Worker], Awaitable[None]], pipe_fd: int, hand
     for number in (signal.SIGTERM, signal.SIGINT):
         # Ctrl-C reaches the whole terminal; the hub decides when we end.
         worker.loop.add_signal_handler(number, task.cancel if number == signal.SIGTERM else lambda: None)
-    with contextlib.suppress(asyncio.CancelledError, PipeBroken):
-        await task
+    with contextlib.suppress(asyncio.CancelledError):
+        try:
+            await task
+        except* PipeBroken:
+            log.info("the hub is gone")
