@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -62,7 +63,6 @@ class CameraThread:
         self.camera = camera
         self.name = name
         self.dropped = 0
-        self.frames = 0
         self.looks = 0
         self.detections = 0
         self.failed = 0
@@ -74,6 +74,10 @@ class CameraThread:
         self._open = True
         self._thread = threading.Thread(target=self._run, name=f"analysis-{name}", daemon=True)
         self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
 
     def put(self, packet: Packet) -> None:
         """From the loop; never blocks."""
@@ -172,9 +176,18 @@ class Vision:
         return {
             "cameras": {name: thread.stats() for name, thread in self._cameras.items()},
             "detector": {**asdict(counts), "ms": round(counts.ms_per_picture, 1)},
-            "stuck_s": (self._worker.clock.mono_ns() - self._detector.last_progress_mono_ns) / NS_PER_S,
-            "stuck_in": "the detector",
+            **self._stuck(self._detector),
         }
+
+    def _stuck(self, detector: DetectorThread) -> dict[str, Any]:
+        """A thread that ended by a fault of ours or of a library can only be had back with a new process."""
+        for name, thread in self._cameras.items():
+            if not thread.alive:
+                return {"stuck_s": math.inf, "stuck_in": f"the analysis of {name}"}
+        if not detector.alive:
+            return {"stuck_s": math.inf, "stuck_in": "the detector"}
+        busy_ns = self._worker.clock.mono_ns() - detector.last_progress_mono_ns
+        return {"stuck_s": busy_ns / NS_PER_S, "stuck_in": "the detector"}
 
     def still_of(self, camera: str, track: str) -> bytes | None:
         """The best analysed picture of a track, when there is no better one."""
