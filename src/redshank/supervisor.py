@@ -113,7 +113,11 @@ class Supervisor:
             except PipeBroken:
                 return "it ended by itself"
             if note.kind != "beat":
-                await worker.on_note(note)
+                try:
+                    await worker.on_note(note)
+                except Exception:  # the one place: a note that cannot be handled costs its sender, never the hub
+                    log.exception("a note could not be handled", extra={"worker": worker.name, "note": note.kind})
+                    return f"its note {note.kind!r} could not be handled, see the log"
                 continue
             if note.header.get("stuck_s", 0) > SILENT_S:
                 return f"{note.header.get('stuck_in', 'a thread of it')} does not answer"
