@@ -99,11 +99,8 @@ class Program:
         return next(found, {})
 
     def wait_camera(self, name: str, wanted: str = "online", within_s: float = 15) -> dict[str, Any]:
-        return eventually(
-            lambda: found if (found := self.camera(name)).get("status") == wanted else None,
-            within_s,
-            f"{name} {wanted}; it is {self.camera(name)}",
-        )
+        eventually(lambda: self.camera(name).get("status") == wanted, within_s, f"{name} {wanted}")
+        return self.camera(name)
 
     def wait_looking(self, *names: str, within_s: float = 30) -> None:
         """Until each of these cameras has been looked at."""
