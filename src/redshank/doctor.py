@@ -1,4 +1,4 @@
-"""Is this machine fit for the job? Disk, clock, accelerators, and how many cameras it can watch.
+"""What is wrong with a camera; and is this machine fit for the job: disk, clock, accelerators, how many cameras it can watch?
 
 Each check is one line: what was tried, what was found, what to do about it. Blocking; for the command line.
 """
@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 from redshank.clock import NS_PER_S, US_PER_S, Clock
-from redshank.errors import ModelError
+from redshank.errors import ModelError, RedshankError
+from redshank.media.probe import Probe, Step, probe
+from redshank.media.settings import SourceSettings
+from redshank.targets import Targets
+from redshank.vision.detect import Detector
+from redshank.vision.models import DEFAULT, Stored, default_store, find
+from redshank.vision.trial import read_picture
 
 BLOCK = bytes(1 << 20)
 DISK_MB = 64
@@ -26,6 +32,11 @@ LOOKS_PER_S = 5.0
 BUSY_SHARE = 0.2
 """Of the day something moves in front of a usual camera; capacity assumes it."""
 HEADROOM = 0.7
+ROUNDS = 5
+WATCH_S = 10.0
+"""Of a camera: two of the longest usual keyframe intervals fit in."""
+STEPS = {"name": "resolves", "port": "reachable", "login": "opens", "order": "B-frames", "clock": "stream clock"}
+"""Steps of `media.probe` in a user's words, where those differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,35 @@ class Check:
     verdict: Literal["ok", "warn", "bad"]
     found: str
     advice: str = ""
+
+
+def camera_checks(
+    name: str, source: SourceSettings, targets: Targets, clock: Clock, seconds: float = WATCH_S
+) -> Iterator[Check]:
+    """One stream step by step, up to the first thing that stops it. `name` goes before each check where there are several streams."""
+    seen = probe(source, targets, clock, seconds)
+    before = f"{name} " if name else ""
+    for step in seen.steps:
+        yield Check(before + STEPS.get(step.name, step.name), step.verdict, _found(step, source), step.advice)
+    if seen.codec:
+        yield _plays(before, seen)
+
+
+def _found(step: Step, source: SourceSettings) -> str:
+    match step.name, step.verdict:
+        case "login", "ok":
+            return "login accepted" if source.user else "yes, without a login"
+        case "order", verdict:
+            return "none" if verdict == "ok" else "yes"
+    return step.found
+
+
+def _plays(before: str, seen: Probe) -> Check:
+    """Whether a browser can show what the camera sends."""
+    if seen.codec != "hevc":
+        return Check(f"{before}browsers", "ok", f"play {seen.codec}")
+    advice = "choose H.264 in the camera, at least for the sub stream, if you watch in a browser; alerts do not mind"
+    return Check(f"{before}browsers", "warn", "H.265: not every browser plays it", advice)
 
 
 def machine(folder: Path, clock: Clock) -> Iterator[Check]:
@@ -72,11 +112,16 @@ def _measure_disk(path: Path, clock: Clock) -> tuple[float, float]:
             os.write(fd, BLOCK)
         os.fdatasync(fd)
         seconds = (clock.mono_ns() - start) / NS_PER_S
-        times = sorted(_timed(lambda: (os.write(fd, BLOCK[:4096]), os.fdatasync(fd)), clock) for _ in range(FSYNCS))
+        times = sorted(_timed(lambda: _small_write(fd), clock) for _ in range(FSYNCS))
         return DISK_MB / seconds, times[FSYNCS // 2]
     finally:
         os.close(fd)
         path.unlink()
+
+
+def _small_write(fd: int) -> None:
+    os.write(fd, BLOCK[:4096])
+    os.fdatasync(fd)
 
 
 def _timed(call: Callable[[], object], clock: Clock) -> float:
@@ -120,16 +165,33 @@ def accelerators() -> Check:
     return Check("accelerators", "ok", ", ".join([*found, "CPU (ONNX Runtime)"]))
 
 
+def ms_per_picture(detector: Detector, clock: Clock) -> float:
+    """The median of some looks at the model's sample picture, after one to warm up. Raises ModelError."""
+    picture = read_picture(_sample(detector.model_id.partition("@")[0]).sample)
+    detector.detect([picture], 0.4)
+    return sorted(_timed(lambda: detector.detect([picture], 0.4), clock) for _ in range(ROUNDS))[ROUNDS // 2]
+
+
+def _sample(name: str) -> Stored:
+    """Of the model, else of the default one: what is in the picture hardly matters to the time."""
+    store = default_store()
+    try:
+        own = find(name, store)
+    except ModelError:
+        return find(DEFAULT, store)
+    return own if own.sample.exists() else find(DEFAULT, store)
+
+
 def capacity(measure: Callable[[], float]) -> Check:
     """How many cameras this machine can watch with a model. `measure` gives ms per picture."""
     try:
         ms = measure()
-    except ModelError as error:
+    except RedshankError as error:
         return Check("capacity", "bad", str(error), "redshank models pull yolov4-tiny")
     cameras = HEADROOM * 1000 / (ms * LOOKS_PER_S * BUSY_SHARE)
     found = (
-        f"{ms:.0f} ms a picture: about {cameras:.0f} cameras at {LOOKS_PER_S:.0f} looks a second "
-        f"while something moves, {BUSY_SHARE:.0%} of the time; {HEADROOM * 1000 / (ms * LOOKS_PER_S):.0f} if all move always"
+        f"{ms:.0f} ms a picture: the detector keeps up with about {cameras:.0f} cameras at {LOOKS_PER_S:.0f} looks a second "
+        f"while something moves, {BUSY_SHARE:.0%} of the time; {cameras * BUSY_SHARE:.1f} if everything always moves"
     )
     advice = "a sub stream, detect.fps: 2 or an accelerator makes room for more"
     return Check("capacity", "ok" if cameras >= 1 else "warn", found, advice)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import unquote
 
 import typer
 
 if TYPE_CHECKING:
     from redshank.doctor import Check
 
+WIDTH = 22
 MARKS = {"ok": "ok  ", "warn": "warn", "bad": "BAD "}
 
 
@@ -27,40 +29,58 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Try a camera step by step (reachable, login, codec, keyframes, clock), or this machine. Ends with 1 when something is bad."""
-    checks = list(_camera(camera, user, password, config) if camera else _machine(config, data))
+    checks: list[Check] = []
+    for check in _camera(camera, user, password, config) if camera else _machine(config, data):
+        checks.append(check)
+        if not as_json:
+            _show(check)
     if as_json:
         from dataclasses import asdict
 
         from redshank.cli.output import print_json
 
         print_json({"ok": all(c.verdict != "bad" for c in checks), "checks": [asdict(c) for c in checks]})
-    else:
-        for check in checks:
-            print(f"{MARKS[check.verdict]}  {check.name:<14}{check.found}")
-            if check.verdict != "ok" and check.advice:
-                print(f"{'':20}→ {check.advice}")
     raise typer.Exit(1 if any(c.verdict == "bad" for c in checks) else 0)
+
+
+def _show(check: Check) -> None:
+    """At once: some steps take seconds."""
+    print(f"{MARKS[check.verdict]}  {check.name:<{WIDTH}} {check.found}", flush=True)
+    if check.verdict != "ok" and check.advice:
+        print(f"{'':{WIDTH + 7}}→ {check.advice}", flush=True)
 
 
 def _camera(camera: str, user: str, password: str, config: Path | None) -> Iterable[Check]:
     from redshank.app import camera_sources
+    from redshank.cli.output import progress
     from redshank.clock import SystemClock
+    from redshank.config.fields import split_login
     from redshank.doctor import camera_checks
+    from redshank.errors import ConfigError
 
-    settings, targets = camera_sources(camera, user, password, config)
-    for name, source in settings.items():
-        yield from camera_checks(name, source, targets, SystemClock())
+    url, url_user, url_password = split_login(camera)
+    if "@" in url and "://" in url:
+        raise ConfigError("the login inside the address holds / ? or #: give it with --user and --password instead")
+    login = (user or unquote(url_user), password or unquote(url_password))
+    settings, targets = camera_sources(url, *login, config)
+    with progress() as bars:
+        for name, source in settings.items():
+            bar = bars.add_task(f"watching {name or 'the camera'} for some seconds", total=None)
+            yield from camera_checks(name, source, targets, SystemClock())
+            bars.remove_task(bar)
 
 
 def _machine(config: Path | None, data: Path | None) -> Iterable[Check]:
-    from redshank.app import data_folder, open_detector
+    from redshank.app import data_folder, open_detector, read_config
     from redshank.cli.output import progress
     from redshank.clock import SystemClock
     from redshank.doctor import capacity, machine, ms_per_picture
 
     clock = SystemClock()
+    loaded, _problem = read_config(config)
+    model, device = (loaded.config.detector.model, loaded.config.detector.device) if loaded else ("yolov4-tiny", "auto")
     with progress() as bars:
         bar = bars.add_task("looking at this machine", total=None)
         yield from machine(data_folder(config, data), clock)
-        yield capacity(lambda: ms_per_picture(open_detector("yolov4-tiny", bars), clock))
+        yield capacity(lambda: ms_per_picture(open_detector(model, bars, device), clock))
         bars.remove_task(bar)
