@@ -24,6 +24,7 @@ from redshank.vision.picture import bgr, cover
 from redshank.vision.still import StillObject
 from redshank.vision.stills import BestStills
 from redshank.vision.track import Tracker, TrackSettings
+from redshank.vision.track_look import look
 from redshank.vision.wake import Attention, Backlog, Feed, Wake, WakeSettings
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ class Camera:
         found = self._find(frame, crops) if crops else None
         if found is not None:
             with self.stages.measure("track"):
-                self._tracks = self._tracking(frame).update(frame.time, self._wanted(found, frame), looked=crops)
+                self._tracks = self._follow(frame, self._wanted(found, frame), crops)
                 self.stills.offer(frame, self._tracks, self.stages)
         self._attend(frame, motion)
         return Look(frame, self._observation(frame, motion, found))
@@ -202,12 +203,13 @@ class Camera:
             answers = self._detect(pictures, self._settings.floor)
         return None if answers is None else merge(crops, answers)
 
-    def _tracking(self, frame: Frame) -> Tracker:
-        """Made at the first picture, whose shape it needs."""
+    def _follow(self, frame: Frame, wanted: Sequence[Detection], looked: Sequence[Box]) -> tuple[Track, ...]:
+        """The tracker is made at the first picture, whose shape it needs."""
         if self._tracker is None:
             self._tracker = Tracker(replace(self._settings.tracking, aspect=frame.width / frame.height), new_id)
             self._tracker.restore(self._known, frame.time)
-        return self._tracker
+        appearance = look(frame, [d.box for d in wanted])
+        return self._tracker.update(frame.time, wanted, looked=looked, appearance=appearance)
 
     def _wanted(self, found: Sequence[Detection], frame: Frame) -> list[Detection]:
         labels, filters = self._settings.labels, self._settings.filters

@@ -244,7 +244,7 @@ def _camera_settings(told: AnalysisSettings, epoch: int, detector: Detector) -> 
         privacy=told.privacy,
         full_every_s=told.full_every_s,
         motion=MotionSettings(told.sensitivity, told.min_area, told.min_frames, told.masks),
-        tracking=TrackSettings(birth_score=told.min_score, high_score=told.min_score),
+        tracking=TrackSettings(birth_score=told.min_score),
     )
 
 
