@@ -60,7 +60,7 @@ def connect(settings: SourceSettings, targets: Targets, clock: Clock, timeout_s:
         case "v4l2" | "usb":
             return open_device(settings, timeout_s)
         case "csi":
-            return open_csi(settings, timeout_s)
+            return open_csi(settings)
         case "file":
             return FileSource(file_path(settings.url), clock, Playing(settings.loop, settings.paced, settings.audio))
         case scheme:

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlunsplit
 
 import httpx
 
 from redshank.clock import NS_PER_S, Clock
 from redshank.errors import SourceDenied, SourceError, SourceMissing, SourceUnusable
 from redshank.media.multipart import MAX_PICTURE, Multipart, boundary_of
-from redshank.media.pyav import PORTS, READ_TIMEOUT_S, open_flv
+from redshank.media.pyav import READ_TIMEOUT_S, network_address, open_flv
 from redshank.media.settings import SourceSettings
 from redshank.media.source import RawPacket, Source
 from redshank.model import StreamFormat
@@ -219,19 +219,15 @@ class _Client:
 
 
 def _guess(url: str) -> str:
-    path = urlsplit(url).path.lower()
+    path = network_address(url)[0].path.lower()
     if path.endswith(".flv"):
         return "flv"
     return "jpeg" if path.endswith((".jpg", ".jpeg")) else "auto"
 
 
 def _address(settings: SourceSettings, targets: Targets) -> _Address:
-    parts = urlsplit(settings.url)
+    parts, name, port = network_address(settings.url)
     label = redact(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
-    try:
-        name, port = parts.hostname or "", parts.port or PORTS[parts.scheme.lower()]
-    except ValueError as error:
-        raise SourceUnusable(f"{label} is not an address; put user name and password into their own fields") from error
     address = targets.check(name, port)
     numeric = f"[{address}]" if ":" in address else address
     url = httpx.URL(urlunsplit(parts._replace(netloc=f"{numeric}:{port}", fragment="")))

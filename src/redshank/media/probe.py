@@ -6,13 +6,12 @@ import socket
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
-from urllib.parse import urlsplit
 
 from redshank.clock import NS_PER_S, Clock
 from redshank.errors import SourceError, TargetRefused
 from redshank.media.connect import COPIED, connect, scheme_of
 from redshank.media.picture import picture_kind
-from redshank.media.pyav import PORTS
+from redshank.media.pyav import PORTS, network_address
 from redshank.media.settings import SourceSettings
 from redshank.media.source import RawPacket, Source
 from redshank.targets import Targets
@@ -69,25 +68,20 @@ def probe(settings: SourceSettings, targets: Targets, clock: Clock, seconds: flo
         source = connect(settings, targets, clock, 5.0)
     except (SourceError, TargetRefused) as error:
         return result.with_step(Step("login", "bad", str(error)))
+    result = result.with_step(Step("login", "ok", "accepted"))
     try:
         seen = _watch(source, clock, seconds)
     except SourceError as error:
         return result.with_step(Step("video", "bad", str(error)))
     finally:
         source.close()
-    return _judged(result.with_step(Step("login", "ok", "accepted")), seen, source)
+    return _judged(result, seen, source)
 
 
 def _network(settings: SourceSettings, targets: Targets, clock: Clock) -> Probe:
-    parts = urlsplit(settings.url)
     try:
-        host, port = parts.hostname or "", parts.port or PORTS[parts.scheme.lower()]
+        _, host, port = network_address(settings.url)
         address = targets.check(host, port)
-    except ValueError:
-        found = "the address cannot be taken apart"
-        return Probe(
-            (Step("name", "bad", found, "put user name and password into their own fields, not into the URL"),)
-        )
     except (SourceError, TargetRefused) as error:
         return Probe((Step("name", "bad", str(error)),))
     result = Probe((Step("name", "ok", f"{host} is {address}"),))

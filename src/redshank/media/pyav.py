@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import av
 from av.container import InputContainer
@@ -186,14 +186,8 @@ def open_file(path: Path, timeout_s: float = 10.0, audio: bool = True) -> AvSour
 
 def network_plan(settings: SourceSettings, targets: Targets) -> Plan:
     """The checked address instead of the name, the login inside, the certificate's name beside it."""
-    parts = urlsplit(settings.url)
+    parts, host, port = network_address(settings.url)
     scheme = parts.scheme.lower()
-    try:
-        host, port = parts.hostname or "", parts.port or PORTS[scheme]
-    except ValueError as error:
-        raise SourceUnusable(
-            f"{redact(settings.url)} is not an address; put user name and password into their own fields"
-        ) from error
     address = targets.check(host, port)
     numeric = f"[{address}]" if ":" in address else address
     login = parts.netloc.rpartition("@")[0]
@@ -206,6 +200,17 @@ def network_plan(settings: SourceSettings, targets: Targets) -> Plan:
         options["ca_file"] = certificates
     label = redact(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
     return Plan(with_login(url, settings.user, settings.password), label, None, options)
+
+
+def network_address(url: str) -> tuple[SplitResult, str, int]:
+    """The URL taken apart, its host and port. Raises SourceUnusable."""
+    try:
+        parts = urlsplit(url)
+        return parts, parts.hostname or "", parts.port or PORTS[parts.scheme.lower()]
+    except ValueError as error:
+        raise SourceUnusable(
+            f"{redact(url)} is not an address; put user name and password into their own fields, not into the URL"
+        ) from error
 
 
 def format_of(stream: av.stream.Stream) -> StreamFormat:

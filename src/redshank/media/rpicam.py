@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import selectors
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ CHUNK = 64 * 1024
 MAX_WORDS = 4096
 
 
-def open_csi(settings: SourceSettings, timeout_s: float) -> CsiSource:
+def open_csi(settings: SourceSettings) -> CsiSource:
     """Raises SourceMissing when the program or the camera is, SourceUnusable for a bad address."""
     number = settings.url.partition(":")[2] or "0"
     if not number.isdigit():
@@ -53,6 +54,7 @@ class CsiSource:
 
     def __init__(self, argv: Sequence[str], settings: SourceSettings) -> None:
         self._closing = False
+        self._reading = False
         self._words = b""
         self.formats: Sequence[StreamFormat] = (
             StreamFormat(
@@ -73,29 +75,46 @@ class CsiSource:
     def packets(self) -> Iterator[RawPacket]:
         parser = av.CodecContext.create("h264", "r")
         assert isinstance(parser, VideoCodecContext)
+        self._reading = True
         try:
-            while chunk := self._out.read(CHUNK):
-                self._listen()
+            for chunk in self._chunks():
                 for packet in parser.parse(chunk):
                     yield self._raw(bytes(packet))
             if not self._closing:
-                self._process.wait(2)
                 raise SourceError(f"rpicam-vid ended: {self._last_words()}")
         finally:
+            self._reading = False
             self.close()
 
     def close(self) -> None:
         self._closing = True
-        process = self._process
-        if process.poll() is None:
-            process.terminate()
+        if self._process.poll() is None:
+            self._process.terminate()
             try:
-                process.wait(2)
+                self._process.wait(2)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self._out.close()
-        self._err.close()
+                self._process.kill()
+                self._process.wait()
+        if not self._reading:
+            self._out.close()
+            self._err.close()
+
+    def _chunks(self) -> Iterator[bytes]:
+        """What it writes, while what it says is heard: a pipe nobody reads would stop it."""
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(self._out, selectors.EVENT_READ)
+            waiting.register(self._err, selectors.EVENT_READ)
+            while not self._closing:
+                for key, _ in waiting.select():
+                    data = os.read(key.fd, CHUNK)
+                    if key.fileobj is self._err and not data:
+                        waiting.unregister(self._err)
+                    elif key.fileobj is self._err:
+                        self._words = (self._words + data)[-MAX_WORDS:]
+                    elif not data:
+                        return
+                    else:
+                        yield data
 
     def _raw(self, data: bytes) -> RawPacket:
         # --inline puts the parameter sets before every keyframe and nowhere else.
@@ -104,11 +123,8 @@ class CsiSource:
             self.formats = (following(self.formats[0], data),)
         return RawPacket(self.formats[0], None, None, 0, key, data)
 
-    def _listen(self) -> None:
-        """Keep the end of what it says; a full pipe would stop the program."""
-        self._words = (self._words + (self._err.read() or b""))[-MAX_WORDS:]
-
     def _last_words(self) -> str:
-        self._listen()
+        self.close()
+        self._words += self._err.read() or b""
         lines = self._words.decode(errors="replace").strip().splitlines()
         return lines[-1][:200] if lines else "no camera is connected, or another program uses it"
