@@ -115,16 +115,17 @@ def main() -> None:
         child(arguments.clips[0], bool(arguments.child))
         return
     folder = Path(os.environ.get("REDSHANK_BENCH", Path(tempfile.gettempdir()) / "redshank-bench"))
-    rows = [measure(clip) for clip in arguments.clips or clips(folder)]
+    rows = (measure(clip) for clip in arguments.clips or clips(folder))
     if arguments.json:
-        print(json.dumps(rows))
+        print(json.dumps(list(rows)))
         return
     print(f"{'clip':<16}{'every s':>9}{'gated s':>9}{'ratio':>8}{'found':>12}{'own ms/frame':>14}{'(every)':>9}")
     for row in rows:
         share = f"{row['found']}/{row['events']}"
         print(
             f"{row['clip']:<16}{row['every_frame_cpu_s']:>9}{row['gated_cpu_s']:>9}{row['ratio']:>8}{share:>12}"
-            f"{row['own_ms_per_frame']:>14}{row['own_ms_per_frame_every']:>9}"
+            f"{row['own_ms_per_frame']:>14}{row['own_ms_per_frame_every']:>9}",
+            flush=True,
         )
 
 
