@@ -58,11 +58,12 @@ async def _until_stopped(running: Coroutine[Any, Any, None]) -> None:
 
 
 async def _run(config: Path | None, data: Path | None, view: View | None, workers: int) -> None:
-    from redshank.site import Site
-
     clock = SystemClock()
     folder = data_folder(config, data)
     with status.owned(folder):
+        # Only now, so that a second one on this folder is refused at once.
+        from redshank.site import Site
+
         logs.to_file(folder / "redshank.log", also_stderr=view is None)
         loaded = await _configured(config, folder, clock, view)
         for problem in loaded.problems:
@@ -79,14 +80,14 @@ async def _run(config: Path | None, data: Path | None, view: View | None, worker
 
 async def _configured(config: Path | None, folder: Path, clock: Clock, view: View | None) -> Loaded:
     """A configuration with a camera; until there is one, say what to do and look again: set-up mode."""
-    from redshank.report import setup_status
-
     told = ""
     while True:
         loaded, problem = read_config(config)
         if loaded is not None and any(camera.enabled for camera in loaded.config.cameras.values()):
             return loaded
-        words = problem or _what_to_do(loaded)
+        from redshank.report import setup_status
+
+        words = _what_to_do(config, loaded, problem)
         if words != told:
             told = words
             log.warning("set-up mode: %s", words)
@@ -99,15 +100,22 @@ async def _configured(config: Path | None, folder: Path, clock: Clock, view: Vie
         await clock.sleep(SETUP_LOOK_S)
 
 
-def _what_to_do(loaded: Loaded | None) -> str:
+def _what_to_do(config: Path | None, loaded: Loaded | None, problem: str) -> str:
+    if config is not None and not config.exists():
+        return f"{config} is not there yet. {_write_one(config)}"
+    if problem:
+        return problem
     if loaded is None or loaded.path is None:
-        return (
-            "There is no configuration yet. Write one with: redshank init, then put a camera in; it is noticed at once."
-        )
+        return f"There is no configuration yet. {_write_one(None)}"
     problems = "".join(f"\n  {problem}" for problem in loaded.problems)
     return (
         f"{loaded.path} has no camera that is switched on. Add one under `cameras:`; it is noticed at once.{problems}"
     )
+
+
+def _write_one(path: Path | None) -> str:
+    command = f"redshank init {path}" if path else "redshank init"
+    return f"Write one with: {command}, then put a camera in; it is noticed at once."
 
 
 def read_config(config: Path | None) -> tuple[Loaded | None, str]:
