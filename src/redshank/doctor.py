@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 from redshank.clock import NS_PER_S, US_PER_S, Clock
-from redshank.errors import ModelError, RedshankError
+from redshank.errors import RedshankError
 from redshank.media.probe import Probe, Step, probe
 from redshank.media.settings import SourceSettings
 from redshank.targets import Targets
 from redshank.vision.detect import Detector
-from redshank.vision.models import DEFAULT, Stored, default_store, find
+from redshank.vision.models import DEFAULT, default_store, find
 from redshank.vision.trial import read_picture
 
 BLOCK = bytes(1 << 20)
@@ -33,8 +33,6 @@ BUSY_SHARE = 0.2
 """Of the day something moves in front of a usual camera; capacity assumes it."""
 HEADROOM = 0.7
 ROUNDS = 5
-WATCH_S = 10.0
-"""Of a camera: two of the longest usual keyframe intervals fit in."""
 STEPS = {"name": "resolves", "port": "reachable", "login": "opens", "order": "B-frames", "clock": "stream clock"}
 """Steps of `media.probe` in a user's words, where those differ."""
 
@@ -49,9 +47,7 @@ class Check:
     advice: str = ""
 
 
-def camera_checks(
-    name: str, source: SourceSettings, targets: Targets, clock: Clock, seconds: float = WATCH_S
-) -> Iterator[Check]:
+def camera_checks(name: str, source: SourceSettings, targets: Targets, clock: Clock, seconds: float) -> Iterator[Check]:
     """One stream step by step, up to the first thing that stops it. `name` goes before each check where there are several streams."""
     seen = probe(source, targets, clock, seconds)
     before = f"{name} " if name else ""
@@ -165,21 +161,18 @@ def accelerators() -> Check:
     return Check("accelerators", "ok", ", ".join([*found, "CPU (ONNX Runtime)"]))
 
 
-def ms_per_picture(detector: Detector, clock: Clock) -> float:
+def ms_per_picture(detector: Detector, clock: Clock, sample: Path | None = None) -> float:
     """The median of some looks at the model's sample picture, after one to warm up. Raises ModelError."""
-    picture = read_picture(_sample(detector.model_id.partition("@")[0]).sample)
+    picture = read_picture(sample or _sample(detector.model_id.partition("@")[0]))
     detector.detect([picture], 0.4)
     return sorted(_timed(lambda: detector.detect([picture], 0.4), clock) for _ in range(ROUNDS))[ROUNDS // 2]
 
 
-def _sample(name: str) -> Stored:
-    """Of the model, else of the default one: what is in the picture hardly matters to the time."""
+def _sample(name: str) -> Path:
+    """The model's, else that of the default one: what is in the picture hardly matters to the time."""
     store = default_store()
-    try:
-        own = find(name, store)
-    except ModelError:
-        return find(DEFAULT, store)
-    return own if own.sample.exists() else find(DEFAULT, store)
+    own = store / f"{name}.jpg"
+    return own if own.exists() else find(DEFAULT, store).sample
 
 
 def capacity(measure: Callable[[], float]) -> Check:

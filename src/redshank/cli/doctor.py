@@ -26,11 +26,12 @@ def doctor(
     ] = "",
     config: Annotated[Path | None, typer.Option("--config", help="Configuration file.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder to try the disk of.")] = None,
+    watch: Annotated[float, typer.Option("--watch", help="Seconds to watch each stream.", min=1, max=120)] = 10.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Try a camera step by step (reachable, login, codec, keyframes, clock), or this machine. Ends with 1 when something is bad."""
     checks: list[Check] = []
-    for check in _camera(camera, user, password, config) if camera else _machine(config, data):
+    for check in _camera(camera, (user, password), config, watch) if camera else _machine(config, data):
         checks.append(check)
         if not as_json:
             _show(check)
@@ -50,7 +51,7 @@ def _show(check: Check) -> None:
         print(f"{'':{WIDTH + 7}}→ {check.advice}", flush=True)
 
 
-def _camera(camera: str, user: str, password: str, config: Path | None) -> Iterable[Check]:
+def _camera(camera: str, login: tuple[str, str], config: Path | None, watch_s: float) -> Iterable[Check]:
     from redshank.app import camera_sources
     from redshank.cli.output import progress
     from redshank.clock import SystemClock
@@ -61,12 +62,12 @@ def _camera(camera: str, user: str, password: str, config: Path | None) -> Itera
     url, url_user, url_password = split_login(camera)
     if "@" in url and "://" in url:
         raise ConfigError("the login inside the address holds / ? or #: give it with --user and --password instead")
-    login = (user or unquote(url_user), password or unquote(url_password))
-    settings, targets = camera_sources(url, *login, config)
+    user, password = login[0] or unquote(url_user), login[1] or unquote(url_password)
+    settings, targets = camera_sources(url, user, password, config)
     with progress() as bars:
         for name, source in settings.items():
             bar = bars.add_task(f"watching {name or 'the camera'} for some seconds", total=None)
-            yield from camera_checks(name, source, targets, SystemClock())
+            yield from camera_checks(name, source, targets, SystemClock(), watch_s)
             bars.remove_task(bar)
 
 
