@@ -34,7 +34,6 @@ T = TypeVar("T")
 _BATCH_ROWS = 500
 _PENDING = 1000
 """Publishers that may wait for one commit; more of them wait their turn."""
-_SEND_TIMEOUT_S = 15
 _BACKOFF_S = (0.25, 5.0)
 
 
@@ -123,7 +122,7 @@ class KafkaBus:
 
     async def _store(self, row: Row) -> None:
         async with self._room:
-            if not self._tasks or self._tasks[0].done():
+            if not self._tasks or any(task.done() for task in self._tasks):
                 raise BusError("the bus is not running")
             done = asyncio.get_running_loop().create_future()
             self._pending.append((row, done))
@@ -190,7 +189,7 @@ class KafkaBus:
             retry_backoff_ms=250,
         )
         try:
-            async with asyncio.timeout(_SEND_TIMEOUT_S):
+            async with asyncio.timeout(self._settings.send_timeout_s):
                 await producer.start()
             self._producer = producer
             self._counts["connected"] = 1
@@ -198,9 +197,7 @@ class KafkaBus:
         finally:
             self._producer = None
             self._counts["connected"] = 0
-            # stop() waits for every batch, also for those a dead broker will never take: they are in the outbox, give them up.
-            producer._message_accumulator.fail_all(BusError("given up, sent again later"))
-            await producer.stop()
+            await _give_up(producer)
 
     async def _send_once(self, producer: AIOKafkaProducer) -> None:
         """Send the oldest rows and forget those acknowledged; wait when there are none."""
@@ -212,23 +209,20 @@ class KafkaBus:
             self._alone = False
             await self._kept.wait()
             return
-        async with asyncio.timeout(_SEND_TIMEOUT_S):
+        async with asyncio.timeout(self._settings.send_timeout_s):
             batches = await self._by_partition(producer, rows)
             sent = [(ids, await _submit(producer, *place, part)) for place, (ids, part) in batches.items()]
-            results = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
-        done = [
-            id_
-            for (ids, _), result in zip(sent, results, strict=True)
-            if not isinstance(result, BaseException)
-            for id_ in ids
-        ]
+        # Not cancelled when time is up: aiokafka's sender would stumble over a batch that was.
+        late = (await asyncio.wait([future for _, future in sent], timeout=self._settings.send_timeout_s))[1]
+        results = [TimeoutError("no answer") if future in late else future.exception() for _, future in sent]
+        done = [id_ for (ids, _), error in zip(sent, results, strict=True) if error is None for id_ in ids]
         await self._on_disk(lambda: outbox.remove(done))
         self._counts["acknowledged"] += len(done)
-        for result in results:
-            if isinstance(result, MessageSizeTooLargeError):
-                await self._too_large(outbox, rows, result)
-            elif isinstance(result, BaseException):
-                raise result
+        for error in results:
+            if isinstance(error, MessageSizeTooLargeError):
+                await self._too_large(outbox, rows, error)
+            elif error is not None:
+                raise error
 
     async def _too_large(self, outbox: Outbox, rows: Sequence[Row], error: MessageSizeTooLargeError) -> None:
         """Find the message the broker refuses by sending one at a time, and give only that one up."""
@@ -257,6 +251,18 @@ class KafkaBus:
 
     async def _on_disk(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
+
+
+async def _give_up(producer: AIOKafkaProducer) -> None:
+    """Stop without the wait of `stop` for every batch, also for those a dead broker will never take: they are in the outbox."""
+    producer._closed = True
+    sending = producer._sender.sender_task if producer._sender is not None else None
+    if sending is not None:
+        sending.cancel()
+        await asyncio.wait((sending,))
+        if not sending.cancelled() and sending.exception() is not None:
+            log.warning("producer failed", extra={"reason": repr(sending.exception())})
+    await producer.client.close()
 
 
 async def _submit(producer: AIOKafkaProducer, topic: str, partition: int, batch: Any) -> asyncio.Future[Any]:

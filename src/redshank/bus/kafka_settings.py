@@ -37,6 +37,8 @@ class KafkaSettings:
     partitions: int = 4
     replication: int = 1
     outbox_bytes: int = 200_000_000
+    send_timeout_s: float = 15.0
+    """No acknowledgement for so long: the connection is given up and made anew."""
 
     @classmethod
     def of(cls, url: str, **more: Any) -> KafkaSettings:
