@@ -62,9 +62,9 @@ class Result:
     """Share of those who came while it slept."""
 
 
-def visits(clip: Path, everything: bool) -> tuple[list[Visit], float]:
+def visits(clip: Path, everything: bool, look_s: float) -> tuple[list[Visit], float]:
     """Every walker of a clip, and the share of false time awake (nobody in view, nor in the tail behind them)."""
-    watch = Watch(wake=Wake(WakeSettings(learn_s=1e9))) if everything else Watch()
+    watch = Watch(wake=Wake(WakeSettings(learn_s=1e9 if everything else 4.0, look_s=look_s)))
     walkers = truth(clip)
     awake: list[int] = []
     seen: list[tuple[int, tuple[Box, ...]]] = []
@@ -130,6 +130,7 @@ def main() -> None:
     parser.add_argument("--walkers", type=int, default=260)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--clips", type=Path, help="clips with truth whose people lend their texture")
+    parser.add_argument("--look-s", type=float, default=WakeSettings().look_s)
     parser.add_argument("--everything", action="store_true", help="also with every picture decoded")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -138,7 +139,7 @@ def main() -> None:
     rows_of_all: list[Visit] = []
     for name, clip in make(options.streams, options.folder, options.walkers, options.seed, options.clips).items():
         for everything in (False, True) if options.everything else (False,):
-            rows, false = visits(clip, everything)
+            rows, false = visits(clip, everything, options.look_s)
             label = f"{name} everything" if everything else name
             results += [
                 summarise(label, f"{low:.0%}-{high:.0%}", [r for r in rows if low <= r.height < high])

@@ -30,11 +30,12 @@ def street() -> NDArray[np.float32]:
 
 
 STREET = street()
+NOISE = np.random.default_rng(3).normal(0, 2, (32, HEIGHT, WIDTH)).astype(np.float32)
 
 
-def frame(scene: NDArray[np.float32], time_s: float, noise: float = 2.0, chroma: int = 140) -> Frame:
-    random = np.random.default_rng(int(time_s * 1000))
-    y = (scene + random.normal(0, noise, scene.shape)).clip(0, 255).astype(np.uint8)
+def frame(scene: NDArray[np.float32], time_s: float, chroma: int = 140) -> Frame:
+    noise = NOISE[hash(round(time_s * 1000)) * 7919 % len(NOISE)]
+    y = cv2.add(scene, noise, dtype=cv2.CV_8U)
     u = np.full((HEIGHT // 2, WIDTH // 2), chroma, np.uint8)
     time = round(time_s * US_PER_S)
     return Frame("c", "main", 0, 0, time, 0, 0, False, y, u, u)
@@ -75,7 +76,7 @@ def clock_text(scene: NDArray[np.float32], time: float) -> None:
 
 
 @pytest.mark.parametrize(("height", "contrast"), [(12, 40), (12, -40), (18, 20), (40, 14), (120, 60), (160, -14)])
-@pytest.mark.parametrize("fps", [2, 5, 25])
+@pytest.mark.parametrize("fps", [2, 5, 15])
 def test_a_walker_is_found_where_they_are(height: int, contrast: float, fps: float) -> None:
     seen = watch(person(200, 150, height, contrast), seconds=11, fps=fps)
     assert not any(motion.regions for time, motion in seen if time < 8)

@@ -41,6 +41,8 @@ _GREY, _COLOUR = 1.0, 2.5
 """Mean distance of chroma from neutral, levels: below is an infrared picture, above certainly is not."""
 _MOST = 8
 """Regions per look."""
+_GLANCE = 0.6
+"""In a picture without its predecessors only the edges of what moves show: this share of the minimum area is enough."""
 _CANDIDATES = 64
 """Changed places per look that are examined, largest first."""
 
@@ -85,7 +87,7 @@ class MotionDetector:
 
     def __init__(self, settings: MotionSettings | None = None) -> None:
         self._settings = settings or MotionSettings()
-        self._floor = 28.0 * 0.06 ** (min(100, max(1, self._settings.sensitivity)) / 100)
+        self._floor = 24.0 * 0.035 ** (min(100, max(1, self._settings.sensitivity)) / 100)
         self._shape = (0, 0)
         self._time = 0
         self._looks = 0
@@ -120,7 +122,7 @@ class MotionDetector:
         if self._is_light(frame, view, changed, share):
             self._restart(view, frame)
             return Motion(light_jump=True)
-        found, lit = self._things(view, changed) if share else ([], [])
+        found, lit = self._things(view, changed, 1.0 if learn else _GLANCE) if share else ([], [])
         if not learn:
             return Motion(share, (), tuple(box for box in found if not self._overlay.covers(box)))
         self._learn(view, strays, changed, min(10.0, max(0.0, (frame.time - self._time) / US_PER_S)))
@@ -172,11 +174,11 @@ class MotionDetector:
             return True
         return share > _JUMP or (share > _LAMP and _texture(view, self._mean, changed) > _SAME_TEXTURE)
 
-    def _things(self, view: _Gray, changed: _Gray) -> tuple[list[Box], list[tuple[slice, slice]]]:
+    def _things(self, view: _Gray, changed: _Gray, scale: float) -> tuple[list[Box], list[tuple[slice, slice]]]:
         """Boxes of what changed, and the parts of the view where only the light did."""
         rows, columns = self._shape
         outlines, _ = cv2.findContours(cv2.dilate(changed, _REACH), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        least = max(4.0, self._settings.min_area * changed.size * 0.8)
+        least = scale * max(4.0, 0.8 * self._settings.min_area * changed.size)
         things: list[Box] = []
         lit: list[tuple[slice, slice]] = []
         for left, top, width, height in sorted(map(cv2.boundingRect, outlines), key=lambda b: -b[2] * b[3])[
