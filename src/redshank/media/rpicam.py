@@ -79,6 +79,8 @@ class CsiSource:
         try:
             for chunk in self._chunks():
                 for packet in parser.parse(chunk):
+                    if self._closing:
+                        return
                     yield self._raw(bytes(packet))
             if not self._closing:
                 raise SourceError(f"rpicam-vid ended: {self._last_words()}")
