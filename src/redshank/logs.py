@@ -7,6 +7,7 @@ does not reach a log either.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from logging.handlers import RotatingFileHandler
@@ -16,25 +17,35 @@ from redshank.targets import redact
 
 MAX_BYTES = 10_000_000
 KEPT = 3
+_SAID = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) ([\w.]+): (.*)", re.DOTALL)
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class FieldsFormatter(logging.Formatter):
-    """`time LEVEL logger message key=value …`, redacted."""
+    """`time LEVEL logger: message key=value …`, redacted."""
 
-    def __init__(self, process: str = "hub") -> None:
-        super().__init__(f"%(asctime)s %(levelname)s {process} %(name)s: %(message)s")
+    def __init__(self, line: str = "%(asctime)s %(levelname)s %(name)s: %(message)s") -> None:
+        super().__init__(line)
 
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{key}={value}" for key, value in vars(record).items() if key not in _PLAIN)
         return redact(f"{super().format(record)} {fields}".rstrip())
 
 
-def to_stderr(process: str, level: str = "INFO") -> None:
-    """For a worker, whose standard error the hub owns."""
+def to_stderr(level: str = "INFO") -> None:
+    """For a worker, whose standard error the hub reads; see `repeat`."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(FieldsFormatter(process))
+    handler.setFormatter(FieldsFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def repeat(worker: str, lines: str, before: tuple[int, str] = (logging.ERROR, __name__)) -> tuple[int, str]:
+    """Log one line that a worker wrote as if it were ours. What has no level of its own (a traceback, a library that prints)
+    belongs to the line before; the result is that line's level and logger, for the next call."""
+    said = _SAID.match(lines)
+    level, name = (logging.getLevelNamesMapping()[said[1]], said[2]) if said else before
+    logging.getLogger(name).log(level, "%s", said[3] if said else lines, extra={"worker": worker})
+    return level, name
 
 
 def to_file(path: Path, also_stderr: bool, level: str = "INFO", levels: Mapping[str, str] | None = None) -> None:

@@ -40,6 +40,8 @@ def owned(data: Path) -> Iterator[None]:
             raise StoreError(
                 f"{data}: another Redshank (process {_owner(lock)}) uses this folder: stop it or choose another --data"
             )
+        # What a killed predecessor said last is not how we are.
+        (data / STATUS).unlink(missing_ok=True)
         os.truncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         yield

@@ -14,10 +14,12 @@ import os
 import signal
 import socket
 import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from redshank import logs
 from redshank.clock import NS_PER_S, Clock
 from redshank.pipe import Note, Pipe, PipeBroken
 from redshank.process.wire import hand_over
@@ -28,6 +30,7 @@ SILENT_S = 4.0
 STARTING_S = 60.0
 """Loading a model for the first time on a slow board takes a while; beats begin before that."""
 STOP_S = 4.0
+LAST_WORDS_S = 0.5
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 10.0
 HEALTHY_S = 60.0
@@ -85,6 +88,7 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         hand, their_hand = socket.socketpair()
         process = await _spawn(worker.name, theirs, their_hand)
+        told = asyncio.ensure_future(_repeat(worker.name, process.stderr))
         theirs.close()
         their_hand.close()
         pipe = await Pipe.over(ours)
@@ -100,6 +104,9 @@ class Supervisor:
             pipe.close()
             hand.close()
             await _end(process)
+            # Its last words; not for ever, since a child of its own may hold the other end.
+            await asyncio.wait({told}, timeout=LAST_WORDS_S)
+            told.cancel()
 
     async def _serve(self, worker: Worker, pipe: Pipe) -> str:
         """Only the time it says nothing counts: how long its owner takes to hear is not its fault."""
@@ -141,10 +148,24 @@ def connect(a: Worker, b: Worker) -> None:
 
 
 async def _spawn(name: str, *sockets: socket.socket) -> asyncio.subprocess.Process:
-    """A fresh interpreter that inherits two sockets and nothing else; no secret is on its command line."""
+    """A fresh interpreter that inherits two sockets and the way to our log; no secret is on its command line."""
     fds = [s.fileno() for s in sockets]
     argv = [sys.executable, "-m", "redshank.process", name, *map(str, fds)]
-    return await asyncio.create_subprocess_exec(*argv, pass_fds=fds, stdin=asyncio.subprocess.DEVNULL)
+    return await asyncio.create_subprocess_exec(*argv, pass_fds=fds, stdin=DEVNULL, stderr=PIPE)
+
+
+async def _repeat(worker: str, stderr: asyncio.StreamReader | None) -> None:
+    """What a process writes for people goes into our log: a file it inherited it may not write (`process.sandbox`)."""
+    before = (logging.ERROR, __name__)
+    while stderr is not None:
+        try:
+            line = await stderr.readuntil()
+        except asyncio.IncompleteReadError as end:
+            line, stderr = end.partial, None
+        except asyncio.LimitOverrunError as long:
+            line = await stderr.readexactly(long.consumed)
+        if words := line.decode(errors="replace").strip("\n"):
+            before = logs.repeat(worker, words, before)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -13,7 +13,7 @@ from redshank.process.worker import run_body
 
 def main() -> None:
     name, pipe_fd, hand_fd = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    logs.to_stderr(name)
+    logs.to_stderr()
     if name.startswith("capture"):
         from redshank.process.capture import capture as body
     else:
