@@ -26,19 +26,23 @@ class Watch:
         self.packets: list[Packet] = []
         self.states: list[CameraState] = []
         self.fanout = Fanout()
-        self.exhausted = 0
         self._queue = self.fanout.join("test", Bounds(seconds=1e6, bytes=1 << 30))
         targets = Targets([f"127.0.0.1:{port}" for port in ports])
         source = opener(settings, targets)
-        self.reader = StreamReader(stream, source, self.fanout, self.clock, self.states.append, Stuck(self._exhaust))
+        self.stuck = Stuck(lambda: None)
+        self.reader = StreamReader(stream, source, self.fanout, self.clock, self.states.append, self.stuck)
 
     def until(self, condition: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
-        """Collect until it is true. Ticks once a quarter of a second."""
+        """Collect until it is true."""
         end_ns = self.clock.mono_ns() + int(limit_s * 1e9)
         while not condition():
             assert self.clock.mono_ns() < end_ns, [(s.status, s.reason) for s in self.states][-5:]
-            self.packets += self._queue.get(0.05)
-            self.reader.tick()
+            self.turn()
+
+    def turn(self) -> None:
+        """Take what is there, and be the monitor."""
+        self.packets += self._queue.get(0.05)
+        self.reader.tick()
 
     def until_packets(self, count: int, limit_s: float = LIMIT_S) -> None:
         """So many more pictures than now."""
@@ -60,9 +64,6 @@ class Watch:
     def numbers(self) -> list[int | None]:
         """What the decoded pictures show."""
         return [read_number(frame.y) for frame in self.frames()]
-
-    def _exhaust(self) -> None:
-        self.exhausted += 1
 
 
 @contextmanager
