@@ -77,7 +77,10 @@ class Watch:
     def _look(self, frame: Frame, *, learn: bool = True) -> tuple[Frame, Motion]:
         motion = self.motion.look(frame, learn=learn)
         self.tally.looks += 1
-        (self.wake.moved if motion.anything else self.wake.quiet)(frame.time)
+        if motion.anything:
+            (self.wake.moved if learn else self.wake.suspect)(frame.time)
+        else:
+            self.wake.quiet(frame.time)
         return frame, motion
 
     def _due(self, frame: Frame, now: int) -> bool:

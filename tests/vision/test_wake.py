@@ -117,6 +117,16 @@ def test_motion_keeps_it_awake_for_the_tail_only() -> None:
     assert Attention.AWAKE not in seen[31:]
 
 
+def test_a_suspicion_wakes_it_for_a_moment() -> None:
+    wake = Wake(WakeSettings(doubt_s=0.6))
+    packets = stream(600)
+    attend(wake, packets[:400])
+    wake.suspect(packets[399].time)
+    seen = attend(wake, packets[400:440])
+    assert set(seen[:8]) == {Attention.AWAKE}
+    assert Attention.AWAKE not in seen[10:]
+
+
 def test_a_look_without_a_picture_makes_it_decode_everything() -> None:
     wake = Wake(WakeSettings(blind_s=20))
     packets = stream(900)

@@ -39,6 +39,8 @@ class WakeSettings:
     """Asleep, decode a keyframe at least so often, as far as there are keyframes: the whole truth, which finds the smallest."""
     tail_s: float = 3.0
     """Stay awake so long after the last motion or live track."""
+    doubt_s: float = 0.7
+    """Stay awake so long after a picture decoded alone was suspect."""
     learn_s: float = 4.0
     """Awake at the start and after a gap: the background is learned."""
     blind_s: float = 60.0
@@ -90,6 +92,10 @@ class Wake:
         """A look found something, or a track is alive. Be awake from now on: catch up at once (`Backlog.rest`), or with the next
         packet."""
         self._awake_until = max(self._awake_until, time + self._us(self._settings.tail_s))
+
+    def suspect(self, time: int) -> None:
+        """A picture looked at alone shows something: be awake from now on, but only long enough to see whether it is so."""
+        self._awake_until = max(self._awake_until, time + self._us(self._settings.doubt_s))
 
     def quiet(self, time: int) -> None:
         """A look found nothing."""
