@@ -99,6 +99,8 @@ class Hub:
         self.model: Mapping[str, Any] = {}
         self.trouble: dict[str, str] = {}
         """By worker: why it cannot work."""
+        self.changed = asyncio.Event()
+        """Set when a camera's status changes; whoever shows it clears it."""
         self.unsent = 0
         """Messages the bus could keep nowhere."""
 
@@ -128,6 +130,7 @@ class Hub:
         before = self.states.get((state.camera, state.stream))
         self.states[state.camera, state.stream] = state
         if before is None or before.status is not state.status:
+            self.changed.set()
             log.info(
                 "camera %s/%s: %s %s",
                 state.camera,

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATUS_S = 1.0
+STATUS_GAP_S = 0.1
 MODEL_RETRY_S = 30.0
 STOP_S = 3.0
 SEND_GRACE_S = 4.0
@@ -177,7 +178,7 @@ class Site:
             await self.clock.sleep(MODEL_RETRY_S)
 
     async def _tell_status(self) -> None:
-        """Once a second: the status file and the live view. A disk that refuses stops neither."""
+        """Once a second, and when a camera's status changes: the status file and the live view. A disk that refuses stops neither."""
         told = ""
         while True:
             now = self._reporter.report()
@@ -191,7 +192,11 @@ class Site:
                     told = str(error)
                     log.error("status not written: %s", error)
             self._reporter.note("status", told)
-            await self.clock.sleep(STATUS_S)
+            await self.clock.sleep(STATUS_GAP_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STATUS_S - STATUS_GAP_S):
+                    await self.hub.changed.wait()
+            self.hub.changed.clear()
 
     async def _stop(self) -> None:
         with contextlib.suppress(TimeoutError):

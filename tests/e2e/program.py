@@ -147,21 +147,6 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def thread_cpu_s(pid: int, name: str) -> float:
-    """CPU seconds of the threads of a process whose name (the first 15 letters of it) this is."""
-    found = 0.0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        head, _, rest = (task / "stat").read_text().rpartition(")")
-        if head.partition("(")[2] == name[:15]:
-            fields = rest.split()
-            found += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return found
-
-
-def port(url: str) -> int:
-    return int(url.rpartition(":")[2].split("/")[0])
-
-
 def jsonl(path: Path) -> list[dict[str, Any]]:
     """One object a line; none when there is no file."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

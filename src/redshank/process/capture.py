@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
-from redshank.media.connect import opener, tls_verified
 
 from redshank.bus.messages import encode
 from redshank.clock import US_PER_S
+from redshank.media.connect import opener, tls_verified
 from redshank.media.fanout import Bounds, Fanout, Reader
 from redshank.media.reader import StreamReader, StreamSettings, Stuck
 from redshank.model import CameraState, Packet
@@ -48,6 +48,8 @@ class Capture:
         self._readers: list[StreamReader] = []
         self._ready = asyncio.Event()
         self._to_vision: list[asyncio.Task[None]] = []
+        self._given: dict[tuple[str, str], int] = {}
+        """Number of the newest packet that vision was given, by stream."""
         self._exhausted = ""
 
     async def run(self) -> None:
@@ -105,7 +107,7 @@ class Capture:
         wake = partial(self._worker.soon, self._ready.set)
         now = self._worker.clock.now()
         streams = [(s.camera, s.stream) for s in self._settings.streams if s.analysed]
-        readers = [self._fanouts[key].join("vision", wake=wake, since=now) for key in streams]
+        readers = [self._join(key, now, wake) for key in streams]
         sender = Sender()
         self._ready.set()
         try:
@@ -113,6 +115,7 @@ class Capture:
                 await self._ready.wait()
                 self._ready.clear()
                 for packet in _waiting(readers):
+                    self._given[packet.camera, packet.stream] = packet.seq
                     for note in sender.notes(packet):
                         pipe.write(note)
                     await pipe.drain()
@@ -121,6 +124,15 @@ class Capture:
         finally:
             for reader in readers:
                 reader.close()
+
+    def _join(self, key: tuple[str, str], now: int, wake: Callable[[], None]) -> Reader:
+        """From the newest keyframe on. What came while there was no vision process counts as dropped."""
+        fanout = self._fanouts[key]
+        reader = fanout.join("vision", wake=wake, since=now)
+        first = next(iter(fanout.since(now)), None)
+        if first is not None and key in self._given:
+            reader.dropped += max(0, first.seq - self._given[key] - 1)
+        return reader
 
     async def _answer(self, pipe: Pipe) -> None:
         with contextlib.suppress(PipeBroken):
