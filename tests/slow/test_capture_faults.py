@@ -129,15 +129,19 @@ def test_a_foreign_camera_plays_dies_and_comes_back() -> None:
 
 
 @pytest.mark.slow
-def test_rtsps_is_checked_unless_the_check_is_off() -> None:
-    """The test authority is trusted by nobody: refused with a reason, accepted when the user says so, and told."""
-    certificate()
+def test_rtsps_is_checked_unless_the_check_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test authority is trusted by nobody: refused with a reason; accepted when the user says so, or trusts it, for its own name."""
     with FakeCamera(cached_clip(10), CameraSettings(tls=True)) as camera:
         assert camera.url.startswith("rtsps://")
         with pytest.raises(SourceDenied, match=r"certificate is not trusted.*tls_verify: false"):
             open_source(SourceSettings(camera.url), Targets([f"127.0.0.1:{camera.port}"]), 5)
         with watching(SourceSettings(camera.url, tls_verify=False), [camera.port]) as watch:
             watch.until_packets(10)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate().ca_file))
+        open_source(SourceSettings(camera.url), Targets([f"127.0.0.1:{camera.port}"]), 5).close()
+        elsewhere = Targets([f"127.0.0.1:{camera.port}"], resolve=lambda host, port: ["127.0.0.1"])
+        with pytest.raises(SourceDenied, match="certificate is not trusted"):
+            open_source(SourceSettings(camera.url.replace("127.0.0.1", "other.example")), elsewhere, 5)
     assert None not in watch.numbers()
 
 

@@ -7,6 +7,7 @@ checked address is what is connected to, and a certificate is checked against th
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -19,7 +20,7 @@ import httpx
 from redshank.clock import NS_PER_S, Clock
 from redshank.errors import SourceDenied, SourceError, SourceMissing, SourceUnusable
 from redshank.media.multipart import MAX_PICTURE, Multipart, boundary_of
-from redshank.media.pyav import READ_TIMEOUT_S, network_address, open_flv
+from redshank.media.pyav import READ_TIMEOUT_S, network_address, open_flv, trusted
 from redshank.media.settings import SourceSettings
 from redshank.media.source import RawPacket, Source
 from redshank.model import StreamFormat
@@ -140,7 +141,9 @@ class _Client:
         self._auth: httpx.Auth | None = None
         self._socket: socket.socket | None = None
         timeout = httpx.Timeout(timeout_s, read=READ_TIMEOUT_S)
-        self._http = httpx.Client(verify=tls_verify, timeout=timeout, trust_env=False, headers={"Host": address.host})
+        secure = address.url.scheme == "https" and tls_verify
+        verify = ssl.create_default_context(cafile=trusted()) if secure else False
+        self._http = httpx.Client(verify=verify, timeout=timeout, trust_env=False, headers={"Host": address.host})
 
     def get(self) -> httpx.Response:
         """An answer with status 200, its body unread. Raises SourceError or httpx.HTTPError."""

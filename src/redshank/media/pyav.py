@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import av
+import certifi
 from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 
@@ -195,11 +196,15 @@ def network_plan(settings: SourceSettings, targets: Targets) -> Plan:
         parts._replace(scheme=scheme, netloc=f"{login}@{numeric}:{port}" if login else f"{numeric}:{port}")
     )
     options = {"tls_verify": "1" if settings.tls_verify else "0", "verifyhost": host}
-    certificates = ssl.get_default_verify_paths().cafile
-    if settings.tls_verify and certificates:
-        options["ca_file"] = certificates
+    if settings.tls_verify:
+        options["ca_file"] = trusted()
     label = redact(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
     return Plan(with_login(url, settings.user, settings.password), label, None, options)
+
+
+def trusted() -> str:
+    """File of the authorities we trust: the system's, or $SSL_CERT_FILE. FFmpeg's TLS library trusts nobody by itself."""
+    return ssl.get_default_verify_paths().cafile or certifi.where()
 
 
 def network_address(url: str) -> tuple[SplitResult, str, int]:
