@@ -46,7 +46,7 @@ def child(clip: Path, every_frame: bool) -> None:
     from redshank.analysis import Analysis, Options
     from redshank.app import open_detector
 
-    detector = open_detector("yolov4-tiny")
+    detector = open_detector("yolov4-tiny", device="cpu")
     before = resource.getrusage(resource.RUSAGE_SELF)
     analysis = Analysis(clip, Options(labels=("person",), every_frame=every_frame), detector)
     events = [finding.data for finding in analysis.run()]

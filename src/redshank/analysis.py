@@ -24,11 +24,12 @@ from redshank.drawing import draw_clip, write_snapshot
 from redshank.errors import ConfigError, SourceMissing, StoreError
 from redshank.geometry import Polygon
 from redshank.media.clip import Clip, open_clip
-from redshank.model import Event, Observation, Track
+from redshank.model import Detection, Event, Observation, Track
 from redshank.rules.scene import Scene, SceneSettings, View, finish, view
 from redshank.stages import Stages
 from redshank.vision.detect import Detector
 from redshank.vision.mot import PEOPLE, MotLines
+from redshank.vision.picture import Pixels
 from redshank.vision.stills import Still
 from redshank.vision.track import TrackSettings
 
@@ -89,7 +90,7 @@ class Analysis:
         clip = open_clip(self.path)
         zones = dict(parse_zone(text, clip.width, clip.height) for text in self.options.zones)
         settings = SceneSettings(polygons=zones, inertia=1 if clip.is_picture else 2)
-        camera = Camera(self._settings(clip), self.detector.detect, self.stages)
+        camera = Camera(self._settings(clip), self._detect, self.stages)
         scene, last = Scene(), Observation(clip.camera, "main", 0, 0, clip.start)
         with ExitStack() as files:
             mot = self._mot(files, clip)
@@ -102,6 +103,12 @@ class Analysis:
             yield from self._findings(finish(scene, last), clip, zones)
         if self.options.annotate:
             draw_clip(clip, self._seen, zones, self.options.annotate, progress)
+
+    def _detect(self, pictures: Sequence[Pixels], floor: float) -> list[list[Detection]]:
+        """As many at once as the device likes."""
+        most = self.detector.max_batch
+        batches = [pictures[i : i + most] for i in range(0, len(pictures), most)]
+        return [found for batch in batches for found in self.detector.detect(batch, floor)]
 
     def _settings(self, clip: Clip) -> CameraSettings:
         wanted, known = self.options.labels, self.detector.labels

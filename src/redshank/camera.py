@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Detect = Callable[[Sequence["NDArray[np.uint8]"], float], list[list[Detection]] | None]
 """Pictures (BGR) and the score floor → detections of each; None when there was no time for them. Raises ModelError."""
 
+TAIL_US = 2 * US_PER_S
+"""Who stops is still there: where motion was, the detector looks so long afterwards."""
 CATCH_UP_US = US_PER_S
 """Of what a waking decoder catches up with, so much is looked at."""
 
@@ -88,6 +90,8 @@ class Camera:
         self._tracker: Tracker | None = None
         self._known: tuple[StillObject, ...] = ()
         self._tracks: tuple[Track, ...] = ()
+        self._moved: tuple[int, tuple[Box, ...]] = 0, ()
+        """When and where motion was last seen."""
         self._number = 0
         self._next_look = 0
         self._next_full = 0
@@ -116,8 +120,10 @@ class Camera:
         if attention is Attention.SLEEP:
             return []
         frames = self._decode(feed)
+        if attention is Attention.LOOK and not frames:
+            self._wake.blind(packet.time)
         if attention is Attention.LOOK and feed.alone:
-            return self._glance(frames, packet, late)
+            return self._glance(frames[-1:], packet, late)
         return self._look_at(frames, late)
 
     def _decode(self, feed: Feed) -> list[Frame]:
@@ -132,16 +138,14 @@ class Camera:
 
     def _glance(self, frames: Sequence[Frame], packet: Packet, late: bool) -> list[Look]:
         """A picture decoded without its predecessors can only raise a suspicion; then everything up to now is decoded and looked at."""
-        if not frames:
-            self._wake.blind(packet.time)
-            return []
-        with self.stages.measure("motion"):
-            motion = self._motion.look(self._covered(frames[-1]), learn=False)
-        if not motion.anything:
+        for frame in frames:
+            with self.stages.measure("motion"):
+                motion = self._motion.look(self._covered(frame), learn=False)
+            if motion.anything:
+                self._wake.suspect(packet.time)
+                return self._look_at(self._decode(self._backlog.rest()), late)
             self._wake.quiet(packet.time)
-            return []
-        self._wake.moved(packet.time)
-        return self._look_at(self._decode(self._backlog.rest()), late)
+        return []
 
     def _covered(self, frame: Frame) -> Frame:
         if not self._settings.privacy:
@@ -173,6 +177,9 @@ class Camera:
         frame = self._covered(frame)
         with self.stages.measure("motion"):
             motion = self._motion.look(frame)
+        if motion.light_jump:
+            # Motion has just forgotten what stood where: whoever came with the light (or with a cut) is found by looking everywhere.
+            self._next_full = frame.time
         crops = self._crops(frame, motion) if fresh else ()
         found = self._find(frame, crops) if crops else None
         if found is not None:
@@ -188,9 +195,13 @@ class Camera:
         if frame.time >= self._next_full or frame.time < self._next_full - 2 * self._full_period:
             self._next_full = frame.time + self._full_period
             return (FULL,)
+        if motion.regions:
+            self._moved = frame.time, motion.regions
+        moved_at, where = self._moved
+        recent = where if 0 <= frame.time - moved_at <= TAIL_US else ()
         watched = [t.box for t in self._tracks if t.state in (TrackState.NEW, TrackState.ACTIVE)]
         size = PictureSize(frame.width, frame.height, *self._settings.input_size)
-        return plan([*motion.regions, *watched], size)
+        return plan([*recent, *watched], size)
 
     @property
     def _full_period(self) -> int:

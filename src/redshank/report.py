@@ -117,6 +117,7 @@ class Reporter:
         stats = [w.stats["detector"] for w in s.workers if "detector" in w.stats]
         return {
             "model": s.hub.model.get("model", ""),
+            "device": s.hub.model.get("device", ""),
             "ms": max((one["ms"] for one in stats), default=0.0),
             "calls": sum(one["calls"] for one in stats),
             "waiting": sum(one["queue"] for one in stats),

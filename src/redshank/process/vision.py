@@ -165,7 +165,7 @@ class Vision:
             camera = Camera(_camera_settings(analysis, s.epoch, detector), partial(_detect, device, name))
             camera.restore(tuple(still_from_json(one) for one in s.registers.get(name, ())))
             self._cameras[name] = CameraThread(camera, name, self._worker)
-        hello = {"model": detector.model_id, "labels": list(detector.labels), "input": list(detector.input_size)}
+        hello = {"model": detector.model_id, "device": detector.device, "labels": list(detector.labels)}
         self._worker.pipe.write(Note("ready", hello))
 
     def stats(self) -> dict[str, Any]:
