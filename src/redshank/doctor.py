@@ -180,7 +180,7 @@ def capacity(measure: Callable[[], float]) -> Check:
     try:
         ms = measure()
     except RedshankError as error:
-        return Check("capacity", "bad", str(error), "redshank models pull yolov4-tiny")
+        return Check("capacity", "bad", str(error))
     cameras = HEADROOM * 1000 / (ms * LOOKS_PER_S * BUSY_SHARE)
     found = (
         f"{ms:.0f} ms a picture: the detector keeps up with about {cameras:.0f} cameras at {LOOKS_PER_S:.0f} looks a second "

@@ -47,6 +47,14 @@ def test_a_login_that_cannot_be_taken_apart_is_asked_for_in_its_own_fields() -> 
     assert "sl/ash" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("url", ["rtsp://127.0.0.1:99999/x", "rtsp://[::1/x", "rtsp://127.0.0.1:port/x"])
+def test_an_address_that_is_none_is_one_line(url: str) -> None:
+    done = doctor(url)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "expected an address" in done.stderr
+
+
 def test_a_camera_of_the_configuration_is_tried_by_name_in_all_its_streams(camera: FakeCamera, tmp_path: Path) -> None:
     config = tmp_path / "redshank.yaml"
     config.write_text(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import typer
 
@@ -62,6 +62,8 @@ def _camera(camera: str, login: tuple[str, str], config: Path | None, watch_s: f
     url, url_user, url_password = split_login(camera)
     if "@" in url and "://" in url:
         raise ConfigError("the login inside the address holds / ? or #: give it with --user and --password instead")
+    if not _is_address(url):
+        raise ConfigError(f"{url}: expected an address like rtsp://192.168.1.21:554/main, with a port from 1 to 65535")
     user, password = login[0] or unquote(url_user), login[1] or unquote(url_password)
     settings, targets = camera_sources(url, user, password, config)
     with progress() as bars:
@@ -69,6 +71,13 @@ def _camera(camera: str, login: tuple[str, str], config: Path | None, watch_s: f
             bar = bars.add_task(f"watching {name or 'the camera'} for some seconds", total=None)
             yield from camera_checks(name, source, targets, SystemClock(), watch_s)
             bars.remove_task(bar)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _machine(config: Path | None, data: Path | None) -> Iterable[Check]:
