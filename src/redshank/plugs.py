@@ -5,6 +5,7 @@ Each is imported only when it is chosen: a home without Kafka never loads its cl
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from redshank.clock import Clock
 from redshank.config import channel as section
 from redshank.config import schema
 from redshank.config.secret import Secret
+from redshank.errors import SourceMissing
+from redshank.targets import Targets
 
 
-def open_bus(settings: schema.Bus, folder: Path, clock: Clock) -> Bus:
-    """`memory:` or `kafka://…`; the latter keeps its outbox in the data folder."""
+def open_bus(settings: schema.Bus, folder: Path, clock: Clock, targets: Targets) -> Bus:
+    """`memory:` or `kafka://…`; the latter keeps its outbox in the data folder. Raises TargetRefused for a forbidden broker."""
     if settings.url == "memory:":
         from redshank.bus.memory import MemoryBus
 
@@ -38,6 +41,11 @@ def open_bus(settings: schema.Bus, folder: Path, clock: Clock) -> Bus:
         replication=settings.replication,
         outbox_bytes=settings.outbox_mb * 1_000_000,
     )
+    for server in kafka.servers:
+        host, _, port = server.rpartition(":")
+        # A name that does not resolve now may do so later, like a broker that is away.
+        with contextlib.suppress(SourceMissing):
+            targets.check(host.strip("[]"), int(port))
     return KafkaBus(kafka, folder / "bus-outbox.db", clock)
 
 

@@ -18,9 +18,11 @@ from redshank.alert.base import Channel
 from redshank.alert.broken import BrokenChannel
 from redshank.alert.compose import Composer
 from redshank.blobs.disk import DiskBlobs
+from redshank.bus.base import Bus
 from redshank.clock import Clock
+from redshank.config import schema
 from redshank.config.load import Loaded
-from redshank.errors import ChannelError, StoreError
+from redshank.errors import ChannelError, StoreError, TargetRefused
 from redshank.hub import Hub, Links
 from redshank.judge import Judge, JudgeSettings
 from redshank.notify import Notifier, Route
@@ -97,8 +99,8 @@ class Site:
         self._view = view
         self._problems = [str(problem) for problem in loaded.problems]
         self.store = Store(f"sqlite:///{folder / 'redshank.db'}", clock)
-        self.bus = plugs.open_bus(self.config.bus, folder, clock)
         targets = Targets(self.config.security.allow_targets)
+        self.bus = self._open_bus(targets)
         self._routes = self._open_channels(targets)
         judge_settings = JudgeSettings(
             channels={route.channel.name: route.channel.can_update for route in self._routes},
@@ -125,6 +127,14 @@ class Site:
 
     async def next_epoch(self) -> int:
         return await asyncio.to_thread(self.store.next_epoch)
+
+    def _open_bus(self, targets: Targets) -> Bus:
+        """A broker we may not talk to is a problem shown; everything else works without it."""
+        try:
+            return plugs.open_bus(self.config.bus, self._folder, self.clock, targets)
+        except TargetRefused as error:
+            self._problems.append(f"bus: {error}")
+            return plugs.open_bus(schema.Bus(), self._folder, self.clock, targets)
 
     def _open_channels(self, targets: Targets) -> list[Route]:
         """A channel with unusable settings is a problem shown; the others work."""
