@@ -49,8 +49,8 @@ def test_a_jpeg_address_is_polled_at_its_interval() -> None:
 
 
 def test_flv_is_copied() -> None:
-    with HttpCamera(cached_clip(10)) as camera, watching(camera.flv_url, [camera.port]) as watch:
-        watch.until_packets(10)
+    with HttpCamera(cached_clip(2, fps=50, gop_s=0.2)) as camera, watching(camera.flv_url, [camera.port]) as watch:
+        watch.until_packets(30)
         assert watch.reader.state.codec == "h264"
     numbers = [n for n in watch.numbers() if n is not None]
     assert numbers == [(numbers[0] + n) % 100 for n in range(len(numbers))]
@@ -59,7 +59,7 @@ def test_flv_is_copied() -> None:
 @pytest.mark.parametrize("login", ["basic", "digest"])
 @pytest.mark.parametrize("kind", ["mjpeg_url", "snapshot_url", "flv_url"])
 def test_logins_of_both_kinds_with_any_password(login: str, kind: str) -> None:
-    with HttpCamera(cached_clip(2), HttpSettings("admin", ODD, login)) as camera:
+    with HttpCamera(cached_clip(2, fps=50, gop_s=0.2), HttpSettings("admin", ODD, login)) as camera:
         with_login: str = getattr(camera, kind)
         plain = with_login.replace(with_login[7 : with_login.rindex("@") + 1], "")
         targets = Targets([f"127.0.0.1:{camera.port}"])
@@ -74,7 +74,7 @@ def test_logins_of_both_kinds_with_any_password(login: str, kind: str) -> None:
 
 
 def test_each_thing_that_can_be_wrong_has_its_own_line() -> None:
-    with HttpCamera(cached_clip(2)) as camera:
+    with HttpCamera(cached_clip(2, fps=50, gop_s=0.2)) as camera:
         port = camera.port
         targets = Targets([f"127.0.0.1:{port}"])
         base = f"http://127.0.0.1:{port}"
@@ -106,7 +106,7 @@ def test_each_thing_that_can_be_wrong_has_its_own_line() -> None:
 
 
 def test_closing_ends_a_read_that_waits() -> None:
-    with HttpCamera(cached_clip(2)) as camera:
+    with HttpCamera(cached_clip(2, fps=50, gop_s=0.2)) as camera:
         targets = Targets([f"127.0.0.1:{camera.port}"])
         for url in (camera.mjpeg_url, camera.snapshot_url):
             source = open_source(SourceSettings(url, interval_s=0.1), targets, 5)

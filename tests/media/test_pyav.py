@@ -27,13 +27,13 @@ MORE_DAMAGE = (("flip", 0.001), ("flip", 0.05), ("drop", 0.01), ("reorder", 0.01
 ODD = "p@:/#ss%? ü"
 
 
-FRAMES = 250
-FPS = 25
+FRAMES = 200
+FPS = 50
 
 
 def quick(**encoding: object) -> Path:
-    """Ten seconds with a keyframe every 0.4 s, so that connecting is fast."""
-    return cached_clip(10, fps=FPS, gop_s=0.4, **encoding)
+    """Four seconds with a keyframe every 0.2 s, so that connecting is fast."""
+    return cached_clip(4, fps=FPS, gop_s=0.2, **encoding)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_pictures_and_sound_come_over_rtsp(camera: FakeCamera, transport: str) -
     assert abs(sound[-1] - watch.video[-1].time) < 0.5 * US_PER_S
 
 
-@pytest.mark.parametrize(("codec", "bframes"), [("libx264", 2), ("libx265", 0)])
+@pytest.mark.parametrize(("codec", "bframes"), [("libx264", 2), pytest.param("libx265", 0, marks=pytest.mark.slow)])
 def test_codecs_and_reordering_come_through_whole(codec: str, bframes: int) -> None:
     with FakeCamera(quick(codec=codec, bframes=bframes)) as camera, watching(camera.url, [camera.port]) as watch:
         watch.until_packets(30)
@@ -83,7 +83,7 @@ def test_codecs_and_reordering_come_through_whole(codec: str, bframes: int) -> N
     numbers = [read_number(f.y) or 0 for f in frames]
     assert numbers == [(numbers[0] + n) % FRAMES for n in range(len(numbers))]
     assert len(numbers) >= 25
-    assert all(0.02 * US_PER_S < b.time - a.time < 0.06 * US_PER_S for a, b in pairwise(frames))
+    assert all(0.01 * US_PER_S < b.time - a.time < 0.04 * US_PER_S for a, b in pairwise(frames))
 
 
 def test_each_thing_that_can_be_wrong_has_its_own_line() -> None:
@@ -193,10 +193,10 @@ def test_the_rtp_counter_may_wrap_even_at_the_first_packet(before_s: float) -> N
     """rel:T20: 0 frames lost, no seam in the timeline."""
     first = 2**32 - max(1, round(before_s * 90_000))
     with FakeCamera(quick(), CameraSettings(first_time=first)) as camera, watching(camera.url, [camera.port]) as watch:
-        watch.until_packets(40)
+        watch.until_packets(50)
     assert consecutive(watch)
     assert max(map(abs, time_errors(watch))) <= 0.2
-    assert all(0.01 < (b.dts - a.dts) / 90_000 < 0.07 for a, b in pairwise(watch.video))
+    assert all(0.003 < (b.dts - a.dts) / 90_000 < 0.05 for a, b in pairwise(watch.video))
     assert len({id(p.format) for p in watch.video}) == 1
 
 
@@ -236,26 +236,26 @@ def test_damage_on_the_way_is_over_within_a_gop(camera: FakeCamera, fault: dict[
         for name, share in fault.items():
             setattr(camera.faults, name, share)
         begun_us = watch.clock.now()
-        watch.until(lambda: watch.clock.now() - begun_us > US_PER_S)
+        watch.until(lambda: watch.clock.now() - begun_us > 0.6 * US_PER_S)
         for name in fault:
             setattr(camera.faults, name, 0)
         mended_us = watch.clock.now()
         watch.until_packets(25)
-    after = [f for f in watch.frames() if f.time > mended_us + 0.45 * US_PER_S]
-    whole = [p for p in watch.video if p.time > mended_us + 0.45 * US_PER_S]
+    after = [f for f in watch.frames() if f.time > mended_us + 0.3 * US_PER_S]
+    whole = [p for p in watch.video if p.time > mended_us + 0.3 * US_PER_S]
     assert len(after) == len(whole) > 3
     assert None not in [read_number(f.y) for f in after]
 
 
 def test_a_camera_that_delivers_less_than_it_claims_keeps_true_time() -> None:
     """rel:T22 over RTSP for a few seconds; test_stamp has the ten minutes."""
-    settings = CameraSettings(delivered_fps=Fraction(21))
+    settings = CameraSettings(delivered_fps=Fraction(42))
     with FakeCamera(quick(), settings) as camera, watching(camera.url, [camera.port]) as watch:
         watch.until_packets(60)
     assert max(map(abs, time_errors(watch))) <= 0.2
     steps = [b.time - a.time for a, b in pairwise(watch.video)]
     assert max(steps) < 0.1 * US_PER_S
-    assert watch.video[0].format.declared_fps == 25
+    assert watch.video[0].format.declared_fps == 50
 
 
 def test_no_such_device_is_named(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_foreign_camera_plays_dies_and_comes_back() -> None:
 
 @pytest.mark.slow
 def test_rtsps_is_checked_unless_the_check_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test authority is trusted by nobody: refused with a reason; accepted when the user says so, or trusts it, for its own name."""
+    """The test authority is trusted by nobody: refused with a reason; accepted when the user says so or trusts it, for its own name."""
     with FakeCamera(cached_clip(10), CameraSettings(tls=True)) as camera:
         assert camera.url.startswith("rtsps://")
         with pytest.raises(SourceDenied, match=r"certificate is not trusted.*tls_verify: false"):
