@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
@@ -117,6 +118,18 @@ def test_no_error_gives_the_password_away(password: str) -> None:
                 opened(url, camera.port, user="admin", password=password)
             said.append(f"{caught.value!r} {caught.value.__cause__!s}")
     assert all(password not in text for text in (s.split(" [Errno")[0] for s in said))
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_redirect_is_not_followed(camera: FakeCamera, transport: str) -> None:
+    """rel:S08: the other address sees no connection."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        camera.faults.redirect = f"rtsp://127.0.0.1:{other.getsockname()[1]}/elsewhere"
+        with pytest.raises(SourceUnusable, match="redirects to another address, which is not followed"):
+            opened(camera.url, camera.port, transport=transport)
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            other.accept()
 
 
 def test_a_camera_that_accepts_and_says_nothing_is_given_up_in_time() -> None:

@@ -135,6 +135,7 @@ def open_rtsp(settings: SourceSettings, targets: Targets, timeout_s: float) -> A
     plan.options.update(
         rtsp_transport=settings.transport,
         allowed_media_types="video+audio" if settings.audio else "video",
+        # Without `rtsp` itself, FFmpeg refuses to follow a redirect: the new address would be one nobody checked.
         protocol_whitelist="rtp,udp,tcp,tls" if udp else "tcp,tls",
         timeout=str(int(SOCKET_TIMEOUT_S * 1_000_000)),
         **QUICK,
@@ -272,6 +273,10 @@ def refused(error: av.FFmpegError, plan: Plan) -> SourceError:
         return SourceMissing(f"{at}: the device is gone")
     if error.errno == errno.EBUSY:
         return SourceMissing(f"{at} is used by another program")
+    if error.errno == errno.EINVAL and plan.url.startswith("rtsp"):
+        return SourceUnusable(
+            f"{at} redirects to another address, which is not followed; use that address if you trust it"
+        )
     if error.errno == errno.EIO and plan.url.startswith(("rtsps:", "https:")) and plan.options.get("tls_verify") == "1":
         return SourceDenied(
             f"{at}: its certificate is not trusted; give the right host name, or set `tls_verify: false` for it"
