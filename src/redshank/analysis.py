@@ -33,7 +33,9 @@ from redshank.vision.picture import Pixels
 from redshank.vision.stills import Still
 from redshank.vision.track import TrackSettings
 
-CLIPS = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".ts", ".m4v", ".flv", ".mpg", ".mpeg", ".3gp", ".h264", ".h265"})
+CLIPS = frozenset(
+    {".mp4", ".mov", ".mkv", ".avi", ".webm", ".ts", ".m4v", ".flv", ".mpg", ".mpeg", ".3gp", ".h264", ".h265"}
+)
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 Progress = Callable[[float, float | None], object]
 """Seconds done, seconds in all (None = unknown)."""
@@ -186,7 +188,9 @@ def media_files(paths: Sequence[Path]) -> list[Path]:
         if not path.exists():
             raise SourceMissing(f"{path}: no such file or folder")
         inside = (
-            sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in CLIPS | PICTURES) if path.is_dir() else [path]
+            sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in CLIPS | PICTURES)
+            if path.is_dir()
+            else [path]
         )
         if not inside:
             raise SourceMissing(f"{path}: no clips or pictures in this folder")

@@ -64,7 +64,10 @@ def test_an_object_seen_in_two_crops_counts_once() -> None:
 
 def test_half_a_person_at_a_crops_edge_yields_to_the_whole_one_even_with_a_better_score() -> None:
     crops = [Box(0.0, 0.0, 0.5, 1.0), FULL]
-    answers = [[Detection("person", 0.95, Box(0.8, 0.2, 1.0, 0.8))], [Detection("person", 0.6, Box(0.4, 0.2, 0.6, 0.8))]]
+    answers = [
+        [Detection("person", 0.95, Box(0.8, 0.2, 1.0, 0.8))],
+        [Detection("person", 0.6, Box(0.4, 0.2, 0.6, 0.8))],
+    ]
     assert [d.score for d in merge(crops, answers)] == [0.6]
 
 

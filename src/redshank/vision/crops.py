@@ -43,7 +43,7 @@ def plan(regions: Iterable[Box], size: PictureSize) -> tuple[Box, ...]:
         ]
     if not crops:
         return ()
-    if len(crops) > 1 and sum(c.area for c in crops) > WORTH_A_CROP or any(c.area > 0.8 for c in crops):
+    if (len(crops) > 1 and sum(c.area for c in crops) > WORTH_A_CROP) or any(c.area > 0.8 for c in crops):
         return (FULL,)
     return tuple(crops)
 
