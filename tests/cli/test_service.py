@@ -18,9 +18,11 @@ def exec_start(text: str) -> str:
     return line.removeprefix("ExecStart=")
 
 
-def service(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def service(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Typed in a folder, which is also the only place where programs are looked for: systemd is not there."""
     command = [sys.executable, "-m", "redshank", "service", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    environment = {**os.environ, "PATH": str(folder)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
 
 
 def test_it_starts_after_a_power_cut_and_however_often_it_fell() -> None:
@@ -68,15 +70,29 @@ def test_root_has_a_system_service_and_a_user_one_of_their_own() -> None:
 
 
 def test_print_shows_the_unit_and_changes_nothing(tmp_path: Path) -> None:
-    done = service("install", "--print", "--config", str(tmp_path / "redshank.yaml"), PATH=str(tmp_path))
+    config = tmp_path / "my.yaml"
+    config.touch()
+    done = service(tmp_path, "install", "--print", "--config", "my.yaml")
     assert done.returncode == 0
-    assert f'--config "{tmp_path}/redshank.yaml"' in exec_start(done.stdout)
-    assert list(tmp_path.iterdir()) == []
+    assert exec_start(done.stdout).endswith(f'--config "{config}"')
+    assert list(tmp_path.iterdir()) == [config]
+
+
+def test_the_configuration_of_the_folder_is_written_into_the_unit(tmp_path: Path) -> None:
+    (tmp_path / "redshank.yaml").touch()
+    done = service(tmp_path, "install", "--print")
+    assert exec_start(done.stdout).endswith(f'--config "{tmp_path}/redshank.yaml"')
+
+
+def test_a_configuration_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    done = service(tmp_path, "install", "--config", "nowhere.yaml")
+    assert done.returncode == 2
+    assert done.stderr == "redshank: nowhere.yaml: no such file; write one with: redshank init nowhere.yaml\n"
 
 
 @pytest.mark.parametrize("command", ["install", "status", "remove"])
 def test_without_systemd_it_says_so_in_one_line(command: str, tmp_path: Path) -> None:
-    done = service(command, PATH=str(tmp_path))
+    done = service(tmp_path, command)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "no systemd" in line

@@ -57,13 +57,15 @@ def unit_path(system: bool) -> Path:
 
 @app.command()
 def install(
-    config: Annotated[Path | None, typer.Option("--config", help="Configuration file to run with.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Configuration file to run with; default: the one found here.")
+    ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder to run with.")] = None,
     print_only: Annotated[bool, typer.Option("--print", help="Only print the unit file.")] = False,
 ) -> None:
     """Install and start the service."""
     system = os.geteuid() == 0
-    text = unit_text(sys.executable, config, data, system)
+    text = unit_text(sys.executable, _chosen(config), data, system)
     if print_only:
         typer.echo(text, nl=False)
         return
@@ -102,6 +104,16 @@ def remove() -> None:
     path.unlink()
     _systemctl(system, "daemon-reload")
     typer.echo(f"Removed {path}. Configuration and data are untouched.")
+
+
+def _chosen(config: Path | None) -> Path | None:
+    """What `redshank run` would take here: the service starts in another folder and would not find it."""
+    from redshank.config.load import find
+
+    path = find(config, os.environ)
+    if path is not None and not path.is_file():
+        raise ConfigError(f"{path}: no such file; write one with: redshank init {path}")
+    return path
 
 
 def _need_systemd() -> None:
