@@ -100,7 +100,7 @@ class Hub:
         self.trouble: dict[str, str] = {}
         """By worker: why it cannot work."""
         self.changed = asyncio.Event()
-        """Set when a camera's status changes; whoever shows it clears it."""
+        """Set when a camera's status changes and when it is first looked at; whoever shows it clears it."""
         self.unsent = 0
         """Messages the bus could keep nowhere."""
 
@@ -154,6 +154,7 @@ class Hub:
                 self._links.store.write(lambda conn: still_store.replace(conn, camera, register))
             case "ready":
                 self.model = note.header
+                log.info("detector ready", extra={"worker": worker.name, "model": note.header["model"]})
                 self.trouble.pop(worker.name, None)
             case "trouble":
                 self.trouble[worker.name] = note.header["reason"]
@@ -163,6 +164,8 @@ class Hub:
         analysed = self.analysed[seen.camera]
         analysed.recent.append(seen)
         analysed.looks += 1
+        if analysed.looks == 1:
+            self.changed.set()
         analysed.detections += len(seen.detections)
         await self._looks.put(seen)
         await self._publish(seen)
