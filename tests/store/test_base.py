@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import Connection, func, insert, select, text
 
 from redshank.clock import SystemClock
 from redshank.errors import DiskFull, StoreError
-from redshank.store import sqlite
+from redshank.store import sqlite, state
 from redshank.store.base import Store, is_bug
 from redshank.store.schema import meta
 from tests.harness.clocks import FakeClock
@@ -122,6 +123,13 @@ def test_a_write_that_can_never_work_is_told_from_one_that_may(store: Store) -> 
     twice = store.write(partial(add, name="a")).exception(5)
     assert twice is not None
     assert is_bug(twice)
+
+
+@pytest.mark.parametrize("value", [np.float32(1), {"a set"}])
+def test_a_value_json_cannot_hold_can_never_work(store: Store, value: object) -> None:
+    wrong = store.write(partial(state.save, camera="door", rule="", updated=0, state=[value])).exception(5)
+    assert wrong is not None
+    assert is_bug(wrong)
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "9p"])

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError, StatementError
 
 from redshank.clock import NS_PER_S, Clock
 from redshank.errors import StoreError
@@ -227,9 +227,12 @@ class _Attempt:
 
 def is_bug(error: BaseException) -> bool:
     """Whether a write failed for what it wanted to write, so that trying again is useless."""
-    return not isinstance(error, StoreError) or isinstance(
-        error.__cause__, IntegrityError | DataError | ProgrammingError
-    )
+    if not isinstance(error, StoreError):
+        return True
+    cause = error.__cause__
+    if isinstance(cause, DBAPIError):
+        return isinstance(cause, IntegrityError | DataError | ProgrammingError)
+    return isinstance(cause, StatementError)  # it never reached the database: a value JSON cannot hold
 
 
 def _path(url: str) -> Path:
