@@ -130,6 +130,7 @@ def test_a_value_json_cannot_hold_can_never_work(store: Store, value: object) ->
     wrong = store.write(partial(state.save, camera="door", rule="", updated=0, state=[value])).exception(5)
     assert wrong is not None
     assert is_bug(wrong)
+    assert "\n" not in str(wrong)
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "9p"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from redshank.errors import DiskFull, StoreError
 
@@ -99,7 +99,7 @@ def locked(error: SQLAlchemyError) -> bool:
 
 def translate(error: SQLAlchemyError, where: str) -> StoreError:
     """One line of ours for an error of the database."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = error.orig if isinstance(error, StatementError) else error
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or "disk is full" in str(cause):
         return DiskFull(f"no space left for the database {where}: free some space, it goes on by itself")
