@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from redshank.clock import SystemClock
-from redshank.judge import Changes, Judge, JudgeSettings
+from redshank.judge import WAITING, Changes, Judge, JudgeSettings
 from redshank.model import Alert, Condition, Observation, TrackState
 from redshank.rules.rule import Rule, default_rule
 from redshank.store import alerts, events, outbox, state, verdicts
@@ -278,3 +280,41 @@ async def test_an_observation_that_cannot_be_stored_stops_no_other(store: Store)
     assert one.parked == 1
     assert told(heard) == [("open", 0), ("closed", 1)]
     assert [alert.tracks for alert in all_alerts(store)] == [("a",)]
+
+
+async def test_a_listener_that_fails_is_heard_of_and_nobody_waits_for_ever(store: Store) -> None:
+    """Also not whoever waits already for a place in the full queue."""
+
+    def fails(changes: Changes) -> None:
+        raise RuntimeError("a bug")
+
+    one = Judge([], store, FakeClock(), SETTINGS, fails)
+
+    async def many() -> None:
+        for number in range(2 * WAITING):
+            await one.observe(observe(number, track(f"t{number}", number)))
+
+    await one.start()
+    async with asyncio.timeout(10):
+        with pytest.raises(RuntimeError, match="a bug"):
+            await many()
+        with pytest.raises(RuntimeError, match="a bug"):
+            await one.observe(observe(9999, track("late", 9999)))
+        with pytest.raises(RuntimeError, match="a bug"):
+            await one.settle()
+        assert await one.stop() > 0
+
+
+async def test_a_numpy_number_in_an_observation_stops_no_alert(store: Store) -> None:
+    """JSON cannot hold it: that observation is given up, the next is not."""
+    wrong: Any = np.float32(0.8)
+    one = Judge([], store, FakeClock(), SETTINGS)
+    await one.start()
+    async with asyncio.timeout(10):
+        await one.observe(observe(0, track("wrong", score=wrong), camera="yard"))
+        await one.settle()
+        await one.observe(observe(0, track("a")))
+        await one.settle()
+    assert one.parked == 1
+    assert [alert.tracks for alert in all_alerts(store)] == [("a",)]
+    await one.stop()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -149,7 +149,7 @@ class Judge:
     async def observe(self, observation: Observation) -> None:
         """Judge one observation; those of a camera in order. One that was judged before is ignored.
 
-        Returns when what changed is queued for commit, see `settle`.
+        Returns when what changed is queued for commit, see `settle`. Raises what ended the commit task, if anything did.
         """
         camera = self._camera(observation.camera)
         if camera.scene.has_seen(observation):
@@ -159,7 +159,7 @@ class Judge:
         seen = view(camera.settings, camera.scene, observation, new_id)
         batch = self._step(camera, seen)
         if batch is not None:
-            await self._queue.put(batch)
+            await self._unless_ended(self._queue.put(batch))
 
     async def finish(self, observation: Observation) -> None:
         """A source has ended for good (a clip): end its objects and close its alerts. Only camera and time are looked at."""
@@ -167,15 +167,21 @@ class Judge:
         seen = finish(camera.scene, observation)
         batch = self._step(camera, seen)
         if batch is not None:
-            await self._queue.put(batch)
+            await self._unless_ended(self._queue.put(batch))
 
     async def settle(self) -> None:
         """Wait until everything observed so far is committed and heard. Raises what ended the commit task, if anything did."""
-        joined = asyncio.ensure_future(self._queue.join())
-        await asyncio.wait([joined, *([self._task] if self._task else [])], return_when=asyncio.FIRST_COMPLETED)
-        if not joined.done() and self._task is not None:
-            joined.cancel()
-            self._task.result()
+        await self._unless_ended(self._queue.join())
+
+    async def _unless_ended(self, waiting: Coroutine[Any, Any, None]) -> None:
+        """Wait for this, but not for a commit task that is no more: nobody would ever take what is queued."""
+        task, wanted = self._task, asyncio.ensure_future(waiting)
+        try:
+            await asyncio.wait([wanted, *([task] if task else [])], return_when=asyncio.FIRST_COMPLETED)
+            if task is not None and task.done():
+                task.result()
+        finally:
+            wanted.cancel()
 
     async def stop(self, patience_s: float = 10.0) -> int:
         """Write down what is known, commit what waits, stop. How many observations could not be committed in time."""
@@ -184,13 +190,13 @@ class Judge:
         for name, camera in self._cameras.items():
             if camera.scene.known and not self._queue.full():
                 self._queue.put_nowait(_Batch(name, camera.written, camera.scene, dict(camera.states)))
-        try:
-            async with asyncio.timeout(patience_s):
-                await self._queue.join()
-        except TimeoutError:
+        joined = asyncio.ensure_future(self._queue.join())
+        await asyncio.wait([joined, self._task], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        if not joined.done():
             log.error("stopped with observations not committed: count=%d reason=%s", self.waiting, self.trouble)
+        joined.cancel()
         self._task.cancel()
-        await asyncio.wait([self._task])
+        await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
         return self.waiting
 
