@@ -32,7 +32,9 @@ def packets(path: Path) -> list[Packet]:
             "video", context.name, Fraction(video.time_base), context.extradata or b"", video.width, video.height
         )
         found = []
-        for number, p in enumerate(p for p in clip.demux(video) if p.pts is not None and p.dts is not None):
+        for number, p in enumerate(p for p in clip.demux(video) if p.size):
+            assert p.pts is not None
+            assert p.dts is not None
             time = START + round(p.pts * video.time_base * US_PER_S)
             found.append(Packet("door", "main", 1, number, form, time, 0, p.pts, p.dts, 0, p.is_keyframe, bytes(p)))
         return found
@@ -148,12 +150,29 @@ def test_observations_are_numbered_without_gaps(walker: list[Packet]) -> None:
     assert [(look.observation.epoch, look.observation.seq) for look in looks] == [(9, n + 1) for n in range(len(looks))]
 
 
-def test_a_late_camera_decodes_but_does_not_detect(walker: list[Packet]) -> None:
-    detect = Blob()
-    camera = Camera(SETTINGS, detect)
+def test_a_camera_that_is_always_late_still_detects_once_a_second(walker: list[Packet]) -> None:
+    in_time, late = Blob(), Blob()
+    watch(Camera(SETTINGS, in_time), walker)
+    camera = Camera(SETTINGS, late)
     for packet in walker:
         camera.feed(packet, late=True)
-    assert detect.shown == []
+    assert 5 <= len(late.shown) < len(in_time.shown) / 2
+
+
+def test_a_reconnect_while_awake_is_nothing_special(walker: list[Packet]) -> None:
+    """rel:T14, rel:T23: new parameters are a new format object, and a keyframe."""
+    camera = Camera(SETTINGS, Blob())
+    again = replace(walker[0].format)
+    half = next(i for i, p in enumerate(walker) if p.keyframe and p.time > START + 7 * US_PER_S)
+    later = [replace(p, format=again) if i >= half else p for i, p in enumerate(walker)]
+    looks = watch(camera, [*later[: half - 3], *later[half:]])
+    assert any(t.state is TrackState.ACTIVE for t in looks[-30].observation.tracks)
+
+
+@pytest.mark.parametrize("size", [(64, 2), (16, 16), (1920, 1080)])
+def test_pictures_of_any_size_are_looked_at(tmp_path: Path, size: tuple[int, int]) -> None:
+    clip = scene_clip(tmp_path / "odd.mp4", 1, encoding=Encoding(width=size[0], height=size[1], fps=5))
+    assert watch(Camera(SETTINGS, Blob()), packets(clip))
 
 
 def test_the_best_still_of_a_track_is_a_picture_of_it(walker: list[Packet]) -> None:

@@ -12,13 +12,14 @@ import logging
 import os
 import signal
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from redshank import logs, status
 from redshank.clock import Clock, SystemClock
-from redshank.errors import ConfigError, RedshankError
+from redshank.errors import ConfigError, RedshankError, StoreError
 from redshank.targets import Targets
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SETUP_LOOK_S = 2.0
+LAST_GOOD = "last-good.yaml"
 
 
 class View(Protocol):
@@ -53,8 +55,14 @@ async def _until_stopped(running: Coroutine[Any, Any, None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    except BaseExceptionGroup as group:
+        known = group.subgroup(RedshankError)
+        if known is None:
+            raise
+        raise StoreError(explain(known)) from None
 
 
 async def _run(config: Path | None, data: Path | None, view: View | None, workers: int) -> None:
@@ -83,7 +91,10 @@ async def _configured(config: Path | None, folder: Path, clock: Clock, view: Vie
     told = ""
     while True:
         loaded, problem = read_config(config)
+        if loaded is None and (last := _last_good(folder, problem)) is not None:
+            return last
         if loaded is not None and any(camera.enabled for camera in loaded.config.cameras.values()):
+            _keep_good(folder, loaded)
             return loaded
         from redshank.report import setup_status
 
@@ -94,10 +105,39 @@ async def _configured(config: Path | None, folder: Path, clock: Clock, view: Vie
             if view is None:
                 print(f"redshank: set-up mode. {words}", flush=True)
         now = setup_status(words, str(folder), clock.now())
-        status.write(folder, now)
+        with contextlib.suppress(StoreError):
+            status.write(folder, now)
         if view is not None:
             view.show(now)
         await clock.sleep(SETUP_LOOK_S)
+
+
+def _keep_good(folder: Path, loaded: Loaded) -> None:
+    """A copy, beside the data, of the configuration that is used: for a start at which the file itself cannot be read."""
+    if loaded.path is None:
+        return
+    part = folder / f".{LAST_GOOD}"
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(loaded.path.read_bytes())
+        part.replace(folder / LAST_GOOD)
+    except OSError as error:
+        log.warning("no copy of the configuration was kept: %s", error.strerror)
+
+
+def _last_good(folder: Path, problem: str) -> Loaded | None:
+    """rel:T58: an unreadable file (an edit that went wrong) must not blind the cameras that worked before."""
+    from redshank.config.document import Place, Problem
+    from redshank.config.load import load
+
+    try:
+        loaded = load(folder / LAST_GOOD, os.environ)
+    except ConfigError:
+        return None
+    told = Problem(
+        Place(str(folder / LAST_GOOD), 0, ""), "", f"used until the configuration can be read again. {problem}"
+    )
+    return replace(loaded, problems=(told, *loaded.problems)) if loaded.config.cameras else None
 
 
 def _what_to_do(config: Path | None, loaded: Loaded | None, problem: str) -> str:
@@ -219,4 +259,4 @@ def explain(error: BaseException) -> str:
     """The one line of the first error of ours inside a group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error) if isinstance(error, RedshankError) else f"{type(error).__name__}: {error}"
+    return str(error)

@@ -92,6 +92,8 @@ class Camera:
         self._tracks: tuple[Track, ...] = ()
         self._moved: tuple[int, tuple[Box, ...]] = 0, ()
         """When and where motion was last seen."""
+        self._detected = 0
+        """Time of the last picture the detector looked at."""
         self._number = 0
         self._next_look = 0
         self._next_full = 0
@@ -158,8 +160,10 @@ class Camera:
         due = [frame for frame in frames if frame.time >= newest - CATCH_UP_US and self._is_due(frame)]
         looks: list[Look] = []
         for frame in due:
-            # After a catch-up only the newest picture is worth an inference; the older ones teach motion what is moving.
-            fresh = self._settings.every_frame or (frame is due[-1] and not late)
+            # After a catch-up only the newest picture is worth an inference; the older ones teach motion what is moving. Who is
+            # always late still looks once a second.
+            hurried = late and 0 <= frame.time - self._detected < US_PER_S
+            fresh = self._settings.every_frame or (frame is due[-1] and not hurried)
             looks.append(self._look(frame, fresh))
         return looks
 
@@ -183,6 +187,7 @@ class Camera:
         crops = self._crops(frame, motion) if fresh else ()
         found = self._find(frame, crops) if crops else None
         if found is not None:
+            self._detected = frame.time
             with self.stages.measure("track"):
                 self._tracks = self._follow(frame, self._wanted(found, frame), crops)
                 self.stills.offer(frame, self._tracks, self.stages)
@@ -202,6 +207,11 @@ class Camera:
         watched = [t.box for t in self._tracks if t.state in (TrackState.NEW, TrackState.ACTIVE)]
         size = PictureSize(frame.width, frame.height, *self._settings.input_size)
         return plan([*recent, *watched], size)
+
+    @property
+    def unreadable(self) -> int:
+        """Packets that could not be decoded so far."""
+        return self._decoder.broken + self._decoder.skipped
 
     @property
     def _full_period(self) -> int:

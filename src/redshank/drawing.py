@@ -14,7 +14,7 @@ from redshank.geometry import Polygon
 from redshank.media.clip import Clip
 from redshank.media.decode import Decoder
 from redshank.model import Detection, Event, Frame, Packet, StreamFormat, Track, TrackState
-from redshank.vision.picture import annotate, bgr, jpeg
+from redshank.vision.picture import annotate, bgr, jpeg, still
 from redshank.vision.stills import Still
 
 JPEG = StreamFormat("video", "mjpeg", Fraction(1, US_PER_S))
@@ -46,7 +46,7 @@ def _encode(
         video.codec_context.time_base = Fraction(1, 90_000)
         for frame in _frames(clip):
             shown = seen.get(frame.pts, shown)
-            picture = annotate(bgr(frame), _boxes(shown), zones)[: video.height, : video.width]
+            picture = annotate(still(frame), _boxes(shown), zones)[: video.height, : video.width]
             drawn = av.VideoFrame.from_ndarray(picture, format="bgr24")
             drawn.pts = round((frame.time - clip.start) * 90_000 / US_PER_S)
             drawn.time_base = Fraction(1, 90_000)
@@ -66,14 +66,14 @@ def _boxes(tracks: Sequence[Track]) -> list[Detection]:
     return [Detection(t.label, t.score, t.box) for t in tracks if t.state not in (TrackState.NEW, TrackState.ENDED)]
 
 
-def write_snapshot(folder: Path, clip: Clip, event: Event, still: Still, zones: Mapping[str, Polygon]) -> Path:
+def write_snapshot(folder: Path, clip: Clip, event: Event, best: Still, zones: Mapping[str, Polygon]) -> Path:
     """The event's best picture with its box, as <clip>-<seconds>-<label>-<id>.jpg. Raises StoreError."""
-    seconds = (still.time - clip.start) / US_PER_S
+    seconds = (best.time - clip.start) / US_PER_S
     path = (
         folder / f"{clip.camera}-{seconds:07.2f}s-{event.label.replace('/', '_').replace(' ', '-')}-{event.id[-6:]}.jpg"
     )
-    frame = _of_jpeg(still)
-    drawn = annotate(bgr(frame), [Detection(event.label, event.score, still.box)], zones)
+    frame = _of_jpeg(best)
+    drawn = annotate(bgr(frame), [Detection(event.label, event.score, best.box)], zones)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(jpeg(drawn))

@@ -14,6 +14,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,12 +32,13 @@ from redshank.pipe import Note
 from redshank.process.settings import StillRequest
 from redshank.store import still as still_store
 from redshank.store.base import Store
-from redshank.supervisor import Worker
+from redshank.supervisor import Worker, guard
 
 log = logging.getLogger(__name__)
 
 LOOKS_WAITING = 1000
 CHANGES_WAITING = 2000
+NEWS_WAITING = 500
 STILL_DEADLINE_S = 4.0
 RECENT = 100
 """Observations kept per camera: what else was in an alert's picture."""
@@ -53,7 +55,6 @@ class Watched:
     """For people."""
     zone: ZoneInfo
     """Of times in pictures."""
-    two_streams: bool
     zones: Mapping[str, Polygon] = field(default_factory=dict)
     privacy: tuple[Polygon, ...] = ()
 
@@ -86,6 +87,8 @@ class Hub:
         self._watched = {camera.name: camera for camera in cameras}
         self._looks: asyncio.Queue[Observation] = asyncio.Queue(LOOKS_WAITING)
         self._changes: asyncio.Queue[Value] = asyncio.Queue(CHANGES_WAITING)
+        self._news: asyncio.Queue[Value] = asyncio.Queue(NEWS_WAITING)
+        """Observations and states for the bus: a slow broker or disk costs the oldest, never a judgement."""
         self._stills: dict[int, asyncio.Future[bytes]] = {}
         self._numbers = count(1)
         self.vision: dict[str, Worker] = {}
@@ -117,8 +120,12 @@ class Hub:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._judge_forever())
-            group.create_task(self._publish_forever())
+            for name, part in (
+                ("judge", self._judge_forever),
+                ("bus: events and alerts", partial(self._publish_forever, self._changes)),
+                ("bus: observations", partial(self._publish_forever, self._news)),
+            ):
+                group.create_task(guard(name, part, self._links.clock))
 
     # --- from the workers --------------------------------------------------------------------------------------------
 
@@ -139,7 +146,7 @@ class Hub:
                 state.reason,
                 extra={"camera": state.camera},
             )
-        await self._publish(state)
+        self._publish_news(state)
 
     async def on_vision(self, worker: Worker, note: Note) -> None:
         """Observations, pictures, registers; what waits here holds the worker's pipe up, never its camera."""
@@ -168,7 +175,7 @@ class Hub:
             self.changed.set()
         analysed.detections += len(seen.detections)
         await self._looks.put(seen)
-        await self._publish(seen)
+        self._publish_news(seen)
 
     # --- judging and telling -----------------------------------------------------------------------------------------
 
@@ -199,9 +206,15 @@ class Hub:
         except asyncio.QueueFull:
             self.unsent += 1
 
-    async def _publish_forever(self) -> None:
+    def _publish_news(self, value: Value) -> None:
+        if self._news.full():
+            self._news.get_nowait()
+            self.unsent += 1
+        self._news.put_nowait(value)
+
+    async def _publish_forever(self, queue: asyncio.Queue[Value]) -> None:
         while True:
-            await self._publish(await self._changes.get())
+            await self._publish(await queue.get())
 
     async def _publish(self, value: Value) -> None:
         now = self._links.clock.now()
@@ -240,8 +253,7 @@ class Hub:
         privacy = tuple(tuple(polygon) for polygon in camera.privacy)
         track = alert.tracks[0] if alert.tracks else ""
         caption = f"{camera.title}  {local_time(alert.opened, camera.zone)}"
-        main = camera.two_streams
-        return StillRequest(number, alert.camera, alert.opened, track, main, shown, zones, privacy, caption)
+        return StillRequest(number, alert.camera, alert.opened, track, shown, zones, privacy, caption)
 
     def _still_made(self, note: Note) -> None:
         future = self._stills.get(note.header["number"])

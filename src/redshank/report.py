@@ -81,6 +81,13 @@ class Reporter:
         if known := s.hub.model.get("labels"):
             found += [str(problem) for problem in check_labels(s.loaded, known)]
         found += [f"database: {s.judge.trouble}"] if s.judge.trouble else []
+        found += (
+            [f"judge: {s.judge.parked} observations could not be stored, the log says why"] if s.judge.parked else []
+        )
+        for worker in s.workers:
+            found += [
+                f"{name}: {one['trouble']}" for name, one in worker.stats.get("cameras", {}).items() if one["trouble"]
+            ]
         return [*found, *(f"{who}: {why}" for who, why in self._notes.items() if why)]
 
     def _cameras(self, now: int) -> list[dict[str, Any]]:
@@ -109,6 +116,7 @@ class Reporter:
             "looks": analysed.looks,
             "dropped": stats.get("dropped", 0),
             "failed": stats.get("failed", 0),
+            "unreadable": stats.get("unreadable", 0),
             "stages": stats.get("stages", {}),
         }
 

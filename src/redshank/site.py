@@ -19,7 +19,7 @@ from redshank.alert.broken import BrokenChannel
 from redshank.alert.compose import Composer
 from redshank.blobs.disk import DiskBlobs
 from redshank.bus.base import Bus
-from redshank.clock import Clock
+from redshank.clock import NS_PER_S, Clock
 from redshank.config import schema
 from redshank.config.load import Loaded
 from redshank.errors import ChannelError, StoreError, TargetRefused
@@ -31,7 +31,7 @@ from redshank.process.settings import CaptureSettings, VisionSettings
 from redshank.report import Reporter, Subject
 from redshank.store import still
 from redshank.store.base import Store
-from redshank.supervisor import Supervisor, Worker, connect
+from redshank.supervisor import Supervisor, Worker, connect, guard
 from redshank.targets import Targets, redact
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATUS_S = 1.0
+FALLS = 3
+PAUSE_S = 60.0
+MAX_PAUSE_S = 3600.0
 STATUS_GAP_S = 0.1
 MODEL_RETRY_S = 30.0
 STOP_S = 3.0
@@ -55,6 +58,8 @@ class Pair:
     def __init__(self, number: int, cameras: list[str], site: Site) -> None:
         self.cameras = cameras
         self._site = site
+        self._falls: dict[str, list[int]] = {}
+        """When the analysis of a camera brought the process down."""
         hub = site.hub
         self.capture = Worker(f"capture-{number}", self._capture_settings, hub.on_capture, self._changed)
         self.vision = Worker(f"vision-{number}", self._vision_settings, self._on_vision, self._changed)
@@ -73,9 +78,31 @@ class Pair:
         epoch = await self._site.next_epoch()
         return _CAPTURE.dump_json(CaptureSettings(tuple(streams), epoch, config.security.allow_targets))
 
+    def _looked_at(self) -> list[str]:
+        """Cameras to analyse: one that brings the process down again and again is left out for a while, the others go on."""
+        blamed, self.vision.blamed = self.vision.blamed, ""
+        if blamed:
+            self._falls.setdefault(blamed, []).append(self._site.clock.mono_ns())
+        left_out = {name for name, falls in self._falls.items() if self._is_out(name, falls)}
+        config = self._site.config
+        return [name for name in self.cameras if config.cameras[name].detect.enabled and name not in left_out]
+
+    def _is_out(self, name: str, falls: list[int]) -> bool:
+        """After the third fall for 1 min, then 2, 4 … up to an hour."""
+        pause_s = min(MAX_PAUSE_S, PAUSE_S * 2 ** (len(falls) - FALLS)) if len(falls) >= FALLS else 0.0
+        out = self._site.clock.mono_ns() - falls[-1] < pause_s * NS_PER_S
+        key = f"analysis of {name}"
+        if out:
+            self._site.hub.trouble[key] = (
+                f"it failed {len(falls)} times and rests for {pause_s / 60:.0f} min; the log says why"
+            )
+        else:
+            self._site.hub.trouble.pop(key, None)
+        return out
+
     async def _vision_settings(self) -> bytes:
         config, store = self._site.config, self._site.store
-        looked_at = [name for name in self.cameras if config.cameras[name].detect.enabled]
+        looked_at = self._looked_at()
         registers = {name: await asyncio.to_thread(store.read, partial(still.load, camera=name)) for name in looked_at}
         return _VISION.dump_json(
             VisionSettings(
@@ -159,9 +186,12 @@ class Site:
             await self.bus.start()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.hub.run())
-                group.create_task(self.notifier.run())
-                group.create_task(self._tell_status())
-                group.create_task(self._have_model())
+                for name, part in (
+                    ("notifier", self.notifier.run),
+                    ("status", self._tell_status),
+                    ("model", self._have_model),
+                ):
+                    group.create_task(guard(name, part, self.clock))
                 for pair in self._pairs:
                     group.create_task(self._supervisor.keep(pair.capture))
                     group.create_task(self._supervisor.keep(pair.vision))

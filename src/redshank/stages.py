@@ -42,7 +42,7 @@ class Stages:
         """Stage → calls, cpu_ms, wall_ms; for `--stats` and the status."""
         return {
             name: {"calls": c.calls, "cpu_ms": round(c.cpu_ns / 1e6, 3), "wall_ms": round(c.wall_ns / 1e6, 3)}
-            for name, c in self.costs.items()
+            for name, c in list(self.costs.items())
         }
 
     def seconds(self, stage: str) -> float:

@@ -36,7 +36,7 @@ def owned(data: Path) -> Iterator[None]:
             f"{data}: cannot be used as the data folder ({error.strerror}): choose another with --data"
         ) from error
     try:
-        if not any(_try_lock(lock) or _CLOCK.wait(PATIENCE_S / 5) for _ in range(5)):
+        if not _lock_within(lock, PATIENCE_S):
             raise StoreError(
                 f"{data}: another Redshank (process {_owner(lock)}) uses this folder: stop it or choose another --data"
             )
@@ -75,6 +75,14 @@ def read(data: Path) -> dict[str, Any] | None:
         return None
     finally:
         os.close(lock)
+
+
+def _lock_within(fd: int, seconds: float, tries: int = 5) -> bool:
+    for _ in range(tries):
+        if _try_lock(fd):
+            return True
+        _CLOCK.wait(seconds / tries)
+    return False
 
 
 def _try_lock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:

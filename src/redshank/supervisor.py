@@ -21,6 +21,7 @@ from typing import Any
 
 from redshank import logs
 from redshank.clock import NS_PER_S, Clock
+from redshank.errors import RedshankError
 from redshank.pipe import Note, Pipe, PipeBroken
 from redshank.process.wire import hand_over
 
@@ -51,6 +52,8 @@ class Worker:
     pid: int | None = None
     failing: str = ""
     """Why it ended last; empty while it is healthy."""
+    blamed: str = ""
+    """The camera whose analysis brought it down last; taken by whoever makes its settings."""
     stats: Mapping[str, Any] = field(default_factory=dict)
     """Of its last beat."""
     pipe: Pipe | None = None
@@ -76,7 +79,11 @@ class Supervisor:
         wait = FIRST_WAIT_S
         while True:
             started = self._clock.mono_ns()
-            worker.failing = await self._run_once(worker)
+            try:
+                worker.failing = await self._run_once(worker)
+            except (RedshankError, OSError) as error:
+                # A full disk or too many open files: capture and hub go on, this one is tried again.
+                worker.failing = str(error)
             log.error("process ended, starting it again", extra={"worker": worker.name, "reason": worker.failing})
             if self._clock.mono_ns() - started > HEALTHY_S * NS_PER_S:
                 wait = FIRST_WAIT_S
@@ -85,6 +92,7 @@ class Supervisor:
 
     async def _run_once(self, worker: Worker) -> str:
         """Start it, serve it, and make sure that it is gone; the answer is why it ended."""
+        settings = await worker.settings()
         ours, theirs = socket.socketpair()
         hand, their_hand = socket.socketpair()
         process = await _spawn(worker.name, theirs, their_hand)
@@ -95,7 +103,7 @@ class Supervisor:
         worker.pipe, worker.hand, worker.pid = pipe, hand, process.pid
         worker.starts += 1
         try:
-            pipe.write(Note("settings", {}, await worker.settings()))
+            pipe.write(Note("settings", {}, settings))
             worker.on_change(True)
             return await self._serve(worker, pipe)
         finally:
@@ -127,9 +135,24 @@ class Supervisor:
                     return f"its note {note.kind!r} could not be handled, see the log"
                 continue
             if note.header.get("stuck_s", 0) > SILENT_S:
+                worker.blamed = str(note.header.get("blamed", ""))
                 return f"{note.header.get('stuck_in', 'a thread of it')} does not answer"
             worker.stats, worker.failing = note.header, ""
             limit = STARTING_S if note.header.get("loading") else SILENT_S
+
+
+async def guard(name: str, run: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    """Keep a part of the hub going: what it did not expect is logged and costs it a second, never the other parts.
+
+    Returns when `run` does.
+    """
+    while True:
+        try:
+            await run()
+            return
+        except Exception:
+            log.exception("a part of the hub failed and is started again", extra={"part": name})
+            await clock.sleep(FIRST_WAIT_S)
 
 
 def connect(a: Worker, b: Worker) -> None:
@@ -147,11 +170,26 @@ def connect(a: Worker, b: Worker) -> None:
         right.close()
 
 
+INHERITED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "XDG_CACHE_HOME",
+    "REDSHANK_MODELS",
+    "SSL_CERT_FILE",
+)
+INHERITED_PREFIXES = ("PYTHON", "LC_", "LD_", "OMP_", "CUDA", "NVIDIA", "ORT_", "OPENVINO")
+
+
 async def _spawn(name: str, *sockets: socket.socket) -> asyncio.subprocess.Process:
-    """A fresh interpreter that inherits two sockets and the way to our log; no secret is on its command line."""
+    """A fresh interpreter that inherits two sockets and the way to our log; no secret is on its command line or in its environment."""
     fds = [s.fileno() for s in sockets]
     argv = [sys.executable, "-m", "redshank.process", name, *map(str, fds)]
-    return await asyncio.create_subprocess_exec(*argv, pass_fds=fds, stdin=DEVNULL, stderr=PIPE)
+    kept = {k: v for k, v in os.environ.items() if k in INHERITED or k.startswith(INHERITED_PREFIXES)}
+    return await asyncio.create_subprocess_exec(*argv, pass_fds=fds, env=kept, stdin=DEVNULL, stderr=PIPE)
 
 
 async def _repeat(worker: str, stderr: asyncio.StreamReader | None) -> None:

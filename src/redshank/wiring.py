@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
@@ -15,6 +14,9 @@ from redshank.media.settings import SourceSettings
 from redshank.process.settings import AnalysisSettings, StreamSettings
 from redshank.rules.filter import ObjectFilter
 from redshank.rules.rule import Rule
+
+NEVER_S = 1e9
+"""A period that does not come; infinity has no JSON."""
 
 
 def active(config: schema.Config) -> list[str]:
@@ -69,7 +71,7 @@ def analysis(config: schema.Config, name: str) -> AnalysisSettings:
         camera=name,
         fps=camera.detect.fps,
         min_score=camera.detect.min_score,
-        full_every_s=camera.detect.full_every_s or math.inf,
+        full_every_s=camera.detect.full_every_s or NEVER_S,
         labels=config.labels_of(name),
         filters={label: _filter(f) for label, f in camera.objects.filters.items()},
         privacy=tuple(camera.privacy_masks.values()),
@@ -90,7 +92,6 @@ def watched(config: schema.Config, name: str) -> Watched:
         name=name,
         title=camera.friendly_name or name,
         zone=ZoneInfo(config.timezone),
-        two_streams=camera.detect_stream != "main",
         zones=zones(config)[name],
         privacy=tuple(camera.privacy_masks.values()),
     )

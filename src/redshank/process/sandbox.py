@@ -1,7 +1,8 @@
 """What the vision process may not do: a hostile camera's bytes are decoded here.
 
-No network (an empty network namespace, where the kernel lets us), no files beyond what it has open, no core dumps, no new
-privileges. Each is tried alone: a kernel that refuses one still gives the others, and the refusal is logged.
+No network (an empty network namespace, where the kernel lets us), no new privileges, no core dumps, few open files, and once the
+model is loaded no file can grow. Each is tried alone: a kernel that refuses one still gives the others, and the refusal is logged.
+It may still read what its user may read; a system-call filter is not there yet.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 MAX_FILES = 256
-MAX_MEMORY = 6 * 1024**3
-"""Address space, not memory used: model runtimes reserve far more than they touch."""
 
 
-def confine() -> None:
-    """Call before the first thread starts; a user namespace needs a single-threaded process."""
+def confine() -> bool:
+    """Call before the first thread starts; a user namespace needs a single-threaded process. Whether the network is gone."""
     libc = ctypes.CDLL(None, use_errno=True)
     flags = _CLONE_NEWNET if os.geteuid() == 0 else _CLONE_NEWUSER | _CLONE_NEWNET
-    if libc.unshare(flags) != 0:
-        log.info("no network namespace here: %s", os.strerror(ctypes.get_errno()))
+    alone = bool(libc.unshare(flags) == 0)
+    if not alone:
+        log.warning("vision keeps the network, no namespace here: %s", os.strerror(ctypes.get_errno()))
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         log.info("no_new_privs refused: %s", os.strerror(ctypes.get_errno()))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))
+    return alone
 
 
 def forbid_writing() -> None:

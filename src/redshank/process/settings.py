@@ -77,8 +77,6 @@ class StillRequest:
     camera: str
     time: int
     track: str
-    main: bool
-    """Whether there is a main stream other than the analysed one."""
     shown: tuple[Detection, ...]
     zones: Mapping[str, Corners]
     privacy: tuple[Corners, ...]
@@ -86,9 +84,7 @@ class StillRequest:
 
     def note(self) -> Note:
         shown = [[d.label, d.score, d.box.x1, d.box.y1, d.box.x2, d.box.y2] for d in self.shown]
-        header = {
-            name: getattr(self, name) for name in ("number", "camera", "time", "track", "main", "caption", "privacy")
-        }
+        header = {name: getattr(self, name) for name in ("number", "camera", "time", "track", "caption", "privacy")}
         return Note("still", {**header, "shown": shown, "zones": dict(self.zones)})
 
     @classmethod
@@ -97,7 +93,7 @@ class StillRequest:
         shown = tuple(Detection(label, score, Box(*box)) for label, score, *box in h["shown"])
         zones = {name: _points(polygon) for name, polygon in h["zones"].items()}
         privacy = tuple(_points(polygon) for polygon in h["privacy"])
-        return cls(h["number"], h["camera"], h["time"], h["track"], h["main"], shown, zones, privacy, h["caption"])
+        return cls(h["number"], h["camera"], h["time"], h["track"], shown, zones, privacy, h["caption"])
 
 
 def _points(polygon: Any) -> Corners:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 from redshank.errors import RedshankError
@@ -19,7 +20,8 @@ from redshank.pipe import Note, Pipe, unpack
 from redshank.process.settings import StillRequest
 from redshank.process.wire import Receiver
 from redshank.process.worker import Worker
-from redshank.vision.picture import annotate, bgr, cover, jpeg
+from redshank.vision.picture import annotate, cover, jpeg, still
+from redshank.vision.stills import Still
 
 CUT_DEADLINE_S = 1.5
 MAX_WAITING = 64
@@ -31,7 +33,7 @@ _LENGTH = struct.Struct(">I")
 class Stills:
     """Answers the hub's requests; lives on the event loop, decodes and draws in the pool."""
 
-    def __init__(self, worker: Worker, fallback: Callable[[str, str], bytes | None]) -> None:
+    def __init__(self, worker: Worker, fallback: Callable[[str, str], Still | None]) -> None:
         self.capture: Pipe | None = None
         self._worker = worker
         self._fallback = fallback
@@ -54,7 +56,7 @@ class Stills:
             future.set_result(note.body)
 
     async def _make(self, request: StillRequest) -> None:
-        packets = await self._cut(request) if request.main else b""
+        packets = await self._cut(request)
         fallback = self._fallback(request.camera, request.track)
         try:
             picture, reason = await asyncio.to_thread(draw, request, packets, fallback)
@@ -81,16 +83,18 @@ class Stills:
         self._worker.pipe.write(Note("still", {"number": request.number, "reason": reason}, picture))
 
 
-def draw(request: StillRequest, packets: bytes, fallback: bytes | None) -> tuple[bytes, str]:
+def draw(request: StillRequest, packets: bytes, fallback: Still | None) -> tuple[bytes, str]:
     """JPEG and, when it is empty, why. Runs in the pool."""
-    frame = nearest(packets, request.time)
+    frame, shown = nearest(packets, request.time), request.shown
     if frame is not None:
         frame = cover(frame, request.privacy) if request.privacy else frame
     elif fallback is not None:
-        frame = _of_jpeg(request, fallback)
+        # Another moment than was asked for: the box is where the object was then.
+        frame = _of_jpeg(request, fallback.jpeg)
+        shown = tuple(replace(one, box=fallback.box) for one in shown[:1])
     if frame is None:
         return b"", "no picture of that moment is in memory any more"
-    drawn = annotate(bgr(frame, max_width=MAX_WIDTH), request.shown, request.zones, request.caption)
+    drawn = annotate(still(frame, max_width=MAX_WIDTH), shown, request.zones, request.caption)
     return jpeg(drawn), ""
 
 

@@ -12,7 +12,7 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from redshank.bus.messages import encode
 from redshank.camera import Camera, CameraSettings, Look
 from redshank.clock import NS_PER_S
-from redshank.errors import ModelError
+from redshank.errors import ModelError, SourceError
 from redshank.model import Box, Detection, Packet
 from redshank.pipe import Note, Pipe, PipeBroken
 from redshank.process.sandbox import forbid_writing
@@ -34,7 +34,8 @@ from redshank.vision.detect import Detector
 from redshank.vision.device import DetectorThread
 from redshank.vision.models import default_store, load
 from redshank.vision.motion import MotionSettings
-from redshank.vision.still import still_from_json
+from redshank.vision.still import StillObject, still_from_json
+from redshank.vision.stills import Still
 from redshank.vision.track import TrackSettings
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ QUEUE_BYTES = 16_000_000
 LATE_PACKETS = 20
 """More than this waiting means that we are behind: decode, but look only at the newest."""
 DETECT_DEADLINE_S = 10.0
+FEED_LIMIT_S = 20.0
+"""One packet never takes so long, a whole catch-up and the wait for the detector included."""
+FAILING_LIMIT_S = 10.0
+"""A detector that has only failed for so long (a lost device) gets a new process."""
+UNSAID_BYTES = 4_000_000
+"""With so much unheard by the hub, looks at nothing are not told."""
 
 
 SETTINGS = TypeAdapter(VisionSettings)
@@ -66,6 +73,11 @@ class CameraThread:
         self.looks = 0
         self.detections = 0
         self.failed = 0
+        self.unsaid = 0
+        self.trouble = ""
+        """Why the last packet could not be analysed."""
+        self._failing_since: int | None = None
+        self._busy_since: int | None = None
         self._worker = worker
         self._queue: deque[Packet] = deque()
         self._bytes = 0
@@ -78,6 +90,18 @@ class CameraThread:
     @property
     def alive(self) -> bool:
         return self._thread.is_alive()
+
+    @property
+    def busy_s(self) -> float:
+        """How long the packet in hand has taken so far."""
+        since = self._busy_since
+        return 0.0 if since is None else (self._worker.clock.mono_ns() - since) / NS_PER_S
+
+    @property
+    def failing_s(self) -> float:
+        """How long every try has failed."""
+        since = self._failing_since
+        return 0.0 if since is None else (self._worker.clock.mono_ns() - since) / NS_PER_S
 
     def put(self, packet: Packet) -> None:
         """From the loop; never blocks."""
@@ -104,19 +128,35 @@ class CameraThread:
             "looks": self.looks,
             "detections": self.detections,
             "failed": self.failed,
+            "unsaid": self.unsaid,
+            "unreadable": self.camera.unreadable,
+            "trouble": self.trouble,
             "stages": self.camera.stages.table(),
         }
 
     def _run(self) -> None:
         while (packet := self._next()) is not None:
+            self._busy_since = self._worker.clock.mono_ns()
             try:
                 looks = self.camera.feed(packet, late=len(self._queue) > LATE_PACKETS)
-            except ModelError as error:
-                self.failed += 1
-                log.error("detector failed", extra={"camera": self.name, "reason": str(error)})
+            except (ModelError, SourceError) as error:
+                self._fail(error)
                 continue
+            finally:
+                self._busy_since = None
+            if any(look.observation.detected for look in looks):
+                self._failing_since, self.trouble = None, ""
             for look in looks:
                 self._tell(look)
+
+    def _fail(self, error: ModelError | SourceError) -> None:
+        """This camera's own trouble; a detector that fails is everybody's, and is replaced with the process."""
+        self.failed += 1
+        if str(error) != self.trouble:
+            self.trouble = str(error)
+            log.error("not analysed", extra={"camera": self.name, "reason": self.trouble})
+        if isinstance(error, ModelError) and self._failing_since is None:
+            self._failing_since = self._worker.clock.mono_ns()
 
     def _next(self) -> Packet | None:
         with self._ready:
@@ -128,6 +168,9 @@ class CameraThread:
             return packet
 
     def _tell(self, look: Look) -> None:
+        if self._worker.pipe.waiting > UNSAID_BYTES and not look.observation.tracks:
+            self.unsaid += 1
+            return
         self.looks += 1
         self.detections += len(look.observation.detections)
         self._worker.tell_soon(Note("look", encode(look.observation)))
@@ -163,7 +206,7 @@ class Vision:
         for analysis in s.cameras:
             name = analysis.camera
             camera = Camera(_camera_settings(analysis, s.epoch, detector), partial(_detect, device, name))
-            camera.restore(tuple(still_from_json(one) for one in s.registers.get(name, ())))
+            camera.restore(tuple(_known(s.registers.get(name, ()))))
             self._cameras[name] = CameraThread(camera, name, self._worker)
         hello = {"model": detector.model_id, "device": detector.device, "labels": list(detector.labels)}
         self._worker.pipe.write(Note("ready", hello))
@@ -182,18 +225,17 @@ class Vision:
     def _stuck(self, detector: DetectorThread) -> dict[str, Any]:
         """A thread that ended by a fault of ours or of a library can only be had back with a new process."""
         for name, thread in self._cameras.items():
-            if not thread.alive:
-                return {"stuck_s": math.inf, "stuck_in": f"the analysis of {name}"}
-        if not detector.alive:
+            if not thread.alive or thread.busy_s > FEED_LIMIT_S:
+                return {"stuck_s": math.inf, "stuck_in": f"the analysis of {name}", "blamed": name}
+        if not detector.alive or any(thread.failing_s > FAILING_LIMIT_S for thread in self._cameras.values()):
             return {"stuck_s": math.inf, "stuck_in": "the detector"}
         busy_ns = self._worker.clock.mono_ns() - detector.last_progress_mono_ns
         return {"stuck_s": busy_ns / NS_PER_S, "stuck_in": "the detector"}
 
-    def still_of(self, camera: str, track: str) -> bytes | None:
+    def still_of(self, camera: str, track: str) -> Still | None:
         """The best analysed picture of a track, when there is no better one."""
         thread = self._cameras.get(camera)
-        still = thread.camera.stills.get(track) if thread else None
-        return still.jpeg if still else None
+        return thread.camera.stills.get(track) if thread else None
 
     def _connected(self, pipe: Pipe) -> None:
         if self._packets is not None:
@@ -231,6 +273,15 @@ class Vision:
                     self._registers[name] = places
                     known = [one.as_json() for one in register]
                     self._worker.pipe.write(Note("register", {"camera": name, "register": known}))
+
+
+def _known(register: Iterable[Mapping[str, Any]]) -> Iterator[StillObject]:
+    """What an older version wrote and this one cannot read is not worth a restart loop."""
+    for one in register:
+        try:
+            yield still_from_json(one)
+        except (KeyError, TypeError, ValueError) as error:
+            log.warning("a still object of the database is not understood", extra={"reason": repr(error)})
 
 
 def _camera_settings(told: AnalysisSettings, epoch: int, detector: Detector) -> CameraSettings:

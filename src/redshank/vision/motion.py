@@ -158,7 +158,9 @@ class MotionDetector:
             limit = cv2.max(cv2.convertScaleAbs(self._noise, alpha=_NOISES), self._floor)
             self._known = cv2.convertScaleAbs(self._mean), limit
         mean, limit = self._known
-        drift = round(float(np.median(view[4::8, 4::8].astype(np.int16) - mean[4::8, 4::8])))
+        rows, columns = view.shape
+        sample = slice(min(4, rows // 2), None, 8), slice(min(4, columns // 2), None, 8)
+        drift = round(float(np.median(view[sample].astype(np.int16) - mean[sample])))
         if drift:
             view = cv2.subtract(view, float(drift)) if drift > 0 else cv2.add(view, float(-drift))
         strays = cv2.absdiff(view, mean)

@@ -5,6 +5,7 @@ Whole pictures without drawings, privacy masks already applied; boxes are drawn 
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,4 +71,4 @@ def merit(track: Track) -> float:
     """How good a picture of the track this is: sure of itself, large, and not cut by the picture's edge."""
     box = track.box
     inside = box.x1 > 0.005 and box.x2 < 0.995 and box.y1 > 0.005
-    return track.score * box.area**0.25 * (1.0 if inside else 0.8)
+    return track.score * math.sqrt(math.sqrt(box.area)) * (1.0 if inside else 0.8)

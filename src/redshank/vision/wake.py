@@ -182,7 +182,7 @@ class Backlog:
         """Remember the packet."""
         if packet.format is not self._format:
             self._format, self._headers = packet.format, _headers(packet.format)
-            self._packets, self._place = [], None
+            self._packets, self._bytes, self._followed, self._place = [], 0, 0, None
         if packet.keyframe:
             if self._followed and self._place is None:
                 self._place = self._counters(self._packets[self._followed - 1])
@@ -195,7 +195,7 @@ class Backlog:
         self._bytes += len(packet.data)
         if len(self._packets) > self._limits[0] or self._bytes > self._limits[1]:
             self.dropped += len(self._packets)
-            self._packets, self._followed, self._place = [], 0, None
+            self._packets, self._bytes, self._followed, self._place = [], 0, 0, None
 
     def feed(self, attention: Attention) -> Feed:
         """What to decode for the packet just kept."""
