@@ -85,11 +85,20 @@ async def test_half_a_message_is_the_end_too(ends: tuple[Pipe, socket.socket]) -
 async def test_a_size_that_cannot_be_is_refused_at_once(ends: tuple[Pipe, socket.socket], size: int) -> None:
     pipe, theirs = ends
     theirs.send(struct.pack(">I", size))
-    with pytest.raises(PipeBroken):
+    with pytest.raises(PipeBroken, match=f"message of {size} bytes"):
         await pipe.read()
 
 
-@pytest.mark.parametrize("head", [b"", b"{", b"{}", b'"k"', b'{"x":1}', b"\xff\xfe"])
+async def test_nonsense_is_called_so_and_not_the_end_of_the_other_process(ends: tuple[Pipe, socket.socket]) -> None:
+    pipe, theirs = ends
+    theirs.send(struct.pack(">II", 6, 2) + b"[]")
+    with pytest.raises(PipeBroken, match="malformed"):
+        await pipe.read()
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"{", b"{}", b'"k"', b'{"x":1}', b"\xff\xfe", b"[]", b"7", b"null", b'{"k":[]}', b"[" * 100_000]
+)
 def test_a_broken_header_is_refused(head: bytes) -> None:
     payload = pack(Note("x"))[4:]
     width = len(payload) - len(b'{"k":"x"}')

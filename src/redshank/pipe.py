@@ -49,9 +49,11 @@ def unpack(payload: bytes) -> Note:
     (size,) = _SIZE.unpack_from(payload)
     try:
         header = json.loads(payload[4 : 4 + size])
-        return Note(header.pop("k"), header, payload[4 + size :])
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, RecursionError) as error:
         raise PipeBroken("malformed message between processes") from error
+    if not isinstance(header, dict) or not isinstance(kind := header.pop("k", None), str):
+        raise PipeBroken("malformed message between processes")
+    return Note(kind, header, payload[4 + size :])
 
 
 class Pipe:
@@ -67,12 +69,15 @@ class Pipe:
         return cls(*await asyncio.open_connection(sock=sock, limit=1 << 20))
 
     async def read(self) -> Note:
-        """Raises PipeBroken at the end of the other process."""
+        """Raises PipeBroken at the end of the other process, and for nonsense."""
+        (size,) = _SIZE.unpack(await self._exactly(4))
+        if not 4 <= size <= MAX_BYTES:
+            raise PipeBroken(f"message of {size} bytes between processes")
+        return unpack(await self._exactly(size))
+
+    async def _exactly(self, count: int) -> bytes:
         try:
-            (size,) = _SIZE.unpack(await self._reader.readexactly(4))
-            if not 4 <= size <= MAX_BYTES:
-                raise PipeBroken(f"message of {size} bytes between processes")
-            return unpack(await self._reader.readexactly(size))
+            return await self._reader.readexactly(count)
         except (asyncio.IncompleteReadError, OSError) as error:
             raise PipeBroken("the other process is gone") from error
 
