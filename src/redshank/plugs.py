@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from redshank.alert.base import Channel
-from redshank.alert.post import Resolve
 from redshank.bus.base import Bus
 from redshank.clock import Clock
 from redshank.config import channel as section
@@ -18,6 +18,9 @@ from redshank.config import schema
 from redshank.config.secret import Secret
 from redshank.errors import SourceMissing
 from redshank.targets import Targets
+
+if TYPE_CHECKING:
+    from redshank.alert.post import Resolve
 
 
 def open_bus(settings: schema.Bus, folder: Path, clock: Clock, targets: Targets) -> Bus:
