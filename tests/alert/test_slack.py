@@ -4,6 +4,7 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -130,6 +131,7 @@ async def test_wrong_settings_are_refused_with_what_to_do(slack: SlackServer, er
         (200, b"<html>"),
         (200, b"[]"),
         (200, b'{"ok":1}'),
+        (200, b"[" * 100_000),
         (500, b""),
         (302, b""),
     ],
@@ -177,7 +179,7 @@ async def test_the_token_is_never_shown(slack: SlackServer, caplog: pytest.LogCa
     "url",
     [
         "http://127.0.0.1:1/x", "https://evil.example/F1", "https://slack.example.evil/F1", "file:///etc/passwd", "x",
-        "http://files.slack.example/F1", "http://[/",
+        "http://files.slack.example/F1", "http://[/", "https://files.slack.com:99999/", "https://xn--zz--.slack.com/",
     ],
 )  # fmt: skip
 async def test_pictures_are_uploaded_to_slack_only(url: str) -> None:
@@ -186,6 +188,14 @@ async def test_pictures_are_uploaded_to_slack_only(url: str) -> None:
         with pytest.raises(ChannelError, match="upload address"):
             await channel(base_of(server)).send(sample.message(), "")
     assert len(server.requests) == 2
+
+
+async def test_what_we_keep_of_an_answer_is_plain_text() -> None:
+    """A lone surrogate could be stored in no database."""
+    with http_server() as server:
+        server.answer = lambda request: (200, {}, rb'{"ok": true, "channel": "C1\ud800", "ts": "1.1\n"}')
+        message = replace(sample.message(), picture=None, no_picture="none")
+        assert await channel(base_of(server)).send(message, "") == "C1 :1.1"
 
 
 @pytest.mark.parametrize("token", ["", "xoxb CANARY", "xoxb-CANARY\r\nX: y", "xöxb-CANARY"])

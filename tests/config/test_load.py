@@ -322,6 +322,23 @@ def test_channels_are_told_apart_by_type(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "url", ["http://xn--zz--/", "http://a..b/", "https://h:99999/", f"http://{'h' * 64}/", "h.example"]
+)
+def test_an_address_that_can_never_be_one_is_told_here(tmp_path: Path, url: str) -> None:
+    result = loaded(tmp_path, f"channels: {{hook: {{type: webhook, url: '{url}'}}}}")
+    assert [line.partition(": expected")[2] for line in lines(result)] == [
+        " an address such as https://host.example:8970"
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://müller.example/x", "http://xn--9ca.de/", "http://[::1]:8970/", "http://a_b.example./"]
+)
+def test_an_address_that_may_be_one_passes(tmp_path: Path, url: str) -> None:
+    assert lines(loaded(tmp_path, f"channels: {{hook: {{type: webhook, url: '{url}'}}}}")) == []
+
+
 def test_the_file_is_searched_in_the_stated_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     environ = {"HOME": str(tmp_path)}

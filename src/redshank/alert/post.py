@@ -44,7 +44,7 @@ class Answer:
             return min(float(value[:9]), MAX_WAIT_S)
         try:
             wait = parsedate_to_datetime(value) - parsedate_to_datetime(self.headers.get("date", ""))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
         return min(max(0.0, wait.total_seconds()), MAX_WAIT_S)
 
@@ -67,9 +67,12 @@ def web_url(text: str, key: str) -> httpx.URL:
     """An absolute http(s) URL. Raises ChannelRefused, which never repeats the text: paths of webhooks are often secrets."""
     try:
         url = httpx.URL(text)
+        host = url.host  # decodes `xn--…`
     except (httpx.InvalidURL, TypeError, UnicodeError) as error:
         raise ChannelRefused(f"{key}: not a URL; expected https://host/path") from error
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.port is not None and not 0 < url.port < 65536:
+        raise ChannelRefused(f"{key}: its port is not one from 1 to 65535")
+    if url.scheme not in ("http", "https") or not host:
         raise ChannelRefused(f"{key}: expected a URL that starts with https:// or http:// and names a host")
     return url
 
@@ -114,14 +117,15 @@ async def post(
     resolve: Resolve,
     timeout_s: float,
 ) -> Answer:
-    """POST once. The whole of it, name included, takes at most `timeout_s`. Raises ChannelError; every status is an answer."""
+    """POST once to a `web_url`. All of it, name included, takes at most `timeout_s`. Raises ChannelError; every status is an answer."""
     where = f"{url.host}:{port_of(url)}"
     try:
         async with asyncio.timeout(timeout_s):
             return await _post(client, url, content, headers, await address_of(url.host, port_of(url), resolve))
     except (TimeoutError, httpx.TimeoutException) as error:
         raise ChannelError(f"{where}: no answer within {timeout_s:g} s") from error
-    except (httpx.HTTPError, ssl.SSLError, OSError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ExceptionGroup) as error:
+        # A group: several addresses or families tried at once. ValueError: what a header or a host name cannot hold.
         raise ChannelError(f"{where}: {_cause(error)}") from error
 
 
@@ -152,8 +156,9 @@ async def _post(
 
 def _cause(error: BaseException) -> str:
     """The first reason below the library's wrapping: `certificate verify failed: self-signed certificate`."""
-    while error.__cause__ is not None or error.__context__ is not None:
-        error = error.__cause__ or error.__context__ or error
+    while isinstance(error, ExceptionGroup) or error.__cause__ is not None or error.__context__ is not None:
+        below = error.exceptions[0] if isinstance(error, ExceptionGroup) else error.__cause__ or error.__context__
+        error = below or error
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not valid ({error.verify_message})"
     if isinstance(error, ConnectionRefusedError):

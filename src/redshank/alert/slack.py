@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
-
 from redshank.alert.base import Message, Picture
 from redshank.alert.message import TEXTS, percent, plain
 from redshank.alert.post import Answer, Resolve, hide, open_client, port_of, post, tls_context, web_url
@@ -106,7 +104,7 @@ class SlackChannel:
             "unfurl_media": False,
         }
         found = await self._call("chat.postMessage", text)
-        return f"{found.get('channel') or self._settings.channel}:{found.get('ts', '')}"
+        return hide(f"{found.get('channel') or self._settings.channel}:{found.get('ts', '')}")
 
     async def _update(self, channel: str, ts: str, message: Message) -> None:
         try:
@@ -131,8 +129,8 @@ class SlackChannel:
     async def _upload(self, target: str, picture: Picture) -> None:
         """Only to Slack: the very server we call, or over https one below its domain or below slack.com."""
         try:
-            url = httpx.URL(target)
-        except httpx.InvalidURL as error:
+            url = web_url(target, "upload_url")
+        except ChannelRefused as error:
             raise ChannelError("Slack: gave no usable upload address") from error
         same = (url.scheme, url.host, port_of(url)) == (self._base.scheme, self._base.host, port_of(self._base))
         below = url.scheme == "https" and url.host.endswith((".slack.com", f".{self._base.host}"))
@@ -158,7 +156,7 @@ class SlackChannel:
             raise ChannelError(f"Slack: {method} answered {answer.status}", answer.retry_after_s)
         try:
             found = json.loads(answer.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ChannelError(f"Slack: {method} did not answer JSON; is base_url right?") from error
         if isinstance(found, dict) and found.get("ok") is True:
             return found

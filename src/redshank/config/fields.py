@@ -149,6 +149,7 @@ def check_web_url(value: str) -> str:
     try:
         parts = urlsplit(value)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        (parts.hostname or "").encode("idna").decode("idna")  # RFC 3490: every label 1 to 63 bytes, `xn--…` decodable
     except ValueError:
         good = False
     if not good or re.search(r"\s", value):
