@@ -260,13 +260,36 @@ async def test_a_jump_of_the_clock_abandons_nothing(store: Store, jumping: FakeC
         await until(lambda: told.sent)
 
 
-async def test_a_clock_set_back_delays_nothing(store: Store, jumping: FakeClock, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [-3600, -30 * 86400])
+async def test_a_clock_set_back_delays_nothing(
+    store: Store, jumping: FakeClock, tmp_path: Path, seconds: float
+) -> None:
     queue(store, jumping, 1)
-    jumping.step(-30 * 86400)
+    jumping.step(seconds)
     told = Told()
     async with running(store, jumping, [told], tmp_path):
         await until(lambda: told.sent)
     assert jumping.mono_ns() < 60e9
+
+
+async def test_patience_asked_for_one_message_is_given_though_longer_than_our_own(
+    store: Store, jumping: FakeClock, tmp_path: Path
+) -> None:
+    """The one that waits aside for an hour is not taken for a victim of the clock."""
+    told, times = Told(), list[int]()
+
+    def answer(message: Message) -> str:
+        if message.alert.id != "alert-0000":
+            return "ref"
+        times.append(jumping.mono_ns())
+        raise ChannelError("not that one", retry_after_s=3600)
+
+    told.answer = answer
+    for number in range(10):
+        queue(store, jumping, number)
+    async with running(store, jumping, [told], tmp_path):
+        await until(lambda: len(told.sent) == 9 and len(times) > 5)
+    assert times[-1] - times[-2] >= 3600e9
 
 
 async def test_a_refusal_is_dead_at_once_and_the_channel_says_why(

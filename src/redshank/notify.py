@@ -50,8 +50,8 @@ POLL_S = 5.0
 STORE_WAIT_S = 5.0
 GRACE_S = 12.0
 """For sends under way at a stop: a little more than their own time-out."""
-LONGEST_WAIT_S = 2 * 3600
-"""No message waits longer between two tries; one that seems to is due (the clock was set back)."""
+LONGEST_WAIT_S = 600.0
+"""No message waits longer between two tries unless its receiver asked for that; one that seems to is due (the clock was set back)."""
 
 
 class Writes(Protocol):
@@ -101,6 +101,8 @@ class _Lane:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     aside: set[str] = field(default_factory=set)
     """Messages that fail while others pass."""
+    longest_s: float = LONGEST_WAIT_S
+    """That a message of this lane may have to wait."""
     paused_until: int = 0
     """Monotonic ns."""
     queued: int = 0
@@ -294,7 +296,10 @@ class Notifier:
             return None
         wait = max(self._backoff(tries), error.retry_after_s or 0.0)
         # The lane waits as a whole, on the monotonic clock; a row that was due later than the next would lose its place.
-        due = now + round(wait * US_PER_S) if notification.id in lane.aside else now
+        due = now
+        if notification.id in lane.aside:
+            due = now + round(wait * US_PER_S)
+            lane.longest_s = max(lane.longest_s, wait)
         await self._mark(lambda conn: outbox.failed(conn, notification.id, now, str(error), due, self._site))
         return wait
 
@@ -323,9 +328,9 @@ class Notifier:
     def _claim(self, conn: Connection, lane: _Lane) -> list[_Due]:
         """On the store's thread, in one transaction: what is due, with its alert and what was sent of it before."""
         now = self._clock.now()
-        due = outbox.next_due(conn, lane.name, self._site)
-        if due is not None and due > now + LONGEST_WAIT_S * US_PER_S:
-            now = due
+        n, latest = notifications, now + round(lane.longest_s * US_PER_S)
+        mine = (n.c.site == self._site) & (n.c.channel == lane.name) & (n.c.status == "queued")
+        conn.execute(update(n).where(mine, n.c.due > latest).values(due=now))
         found = outbox.claim(conn, lane.name, now, limit=BATCH, site=self._site)
         self._count(conn, lane)
         return [
