@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -78,6 +79,29 @@ def test_a_name_with_good_and_bad_addresses_gives_the_good_one() -> None:
 def test_a_name_that_does_not_resolve_says_so(host: str) -> None:
     with pytest.raises(SourceMissing, match="no such name"):
         Targets(resolve=nowhere).check(host, 554)
+
+
+def test_a_look_up_without_an_answer_is_given_up_and_leaves_one_thread_however_often_it_is_asked() -> None:
+    """DNS is away: the system's own look-up goes on for 10 s and more."""
+    answered = threading.Event()
+    asked: list[str] = []
+
+    def hanging(host: str, port: int) -> list[str]:
+        asked.append(host)
+        assert answered.wait(10)
+        return ["192.168.1.9"]
+
+    targets = Targets(resolve=hanging, lookup_s=0.05)
+    for _ in range(3):
+        with pytest.raises(SourceMissing, match="no answer from DNS"):
+            targets.check("camera.example", 554)
+    assert asked == ["camera.example"]
+    answered.set()
+    for thread in [t for t in threading.enumerate() if t.name == "look-up"]:
+        thread.join(10)
+    assert Targets(resolve=hanging).check("camera.example", 554) == "192.168.1.9"
+    assert targets.check("camera.example", 554) == "192.168.1.9"
+    assert len(asked) == 3
 
 
 @pytest.mark.parametrize("text", ["camera", "camera:", ":80", "camera:0", "camera:70000", "camera:http"])

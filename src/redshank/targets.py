@@ -1,8 +1,9 @@
 """Addresses a user names: which ones we connect to, and how to speak of them without giving a secret away.
 
-Pure but for one name lookup. `check` blocks while it resolves a name, so it is called in a reader thread or a pool, never on the
-event loop. What it returns is an address, and that address is what is connected to: a name that answers differently the next
-time (DNS rebinding) changes nothing.
+Pure but for name look-ups. `check` blocks while it resolves a name, so it is called in a reader thread or a pool, never on the
+event loop. The look-up itself runs in a daemon thread: with DNS away the system tries for 10 s and more, and nothing can end it.
+What `check` returns is an address, and that address is what is connected to: a name that answers differently the next time (DNS
+rebinding) changes nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from redshank.errors import SourceMissing, TargetRefused
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
+LOOKUP_S = 5.0
 
 # Cloud metadata services outside the link-local range: AWS over IPv6, Alibaba, Azure, Oracle.
 METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")))
@@ -77,17 +81,26 @@ class Targets:
 
     allow: the `host:port` entries of `security.allow_targets`, the only way to a loopback service.
     resolve: (host, port) to numeric addresses; raises OSError when there is no such name.
+    lookup_s: how long we wait for it.
     """
 
-    def __init__(self, allow: Sequence[str] = (), resolve: Resolve = resolved) -> None:
+    def __init__(self, allow: Sequence[str] = (), resolve: Resolve = resolved, lookup_s: float = LOOKUP_S) -> None:
         self._allow = frozenset(host_port(entry) for entry in allow)
         self._resolve = resolve
+        self._lookup_s = lookup_s
+        self._lock = threading.Lock()
+        self._asked: dict[tuple[str, int], Future[Sequence[str]]] = {}
+        """Look-ups under way. Who asks again meanwhile waits for the same one, so there is never more than one thread for each name."""
 
     def check(self, host: str, port: int) -> str:
         """The numeric address to connect to. Raises TargetRefused, or SourceMissing when the name does not resolve."""
         name = host.strip("[]").lower().rstrip(".")
         try:
-            addresses = self._resolve(name, port) if name else []
+            addresses = self._look_up(name, port) if name else []
+        except TimeoutError as error:
+            raise SourceMissing(
+                f"{host}: no answer from DNS within {self._lookup_s:g} s; check the network, or give the device's address"
+            ) from error
         except (OSError, UnicodeError):
             addresses = []
         if not addresses:
@@ -99,6 +112,30 @@ class Targets:
                 return text
             refusals.append(refusal)
         raise TargetRefused(refusals[0])
+
+    def _look_up(self, name: str, port: int) -> Sequence[str]:
+        """Raises TimeoutError, OSError or UnicodeError."""
+        with self._lock:
+            answer = self._asked.get((name, port))
+            if answer is None:
+                answer = self._asked[name, port] = Future()
+                threading.Thread(target=self._ask, args=(name, port, answer), name="look-up", daemon=True).start()
+        return answer.result(self._lookup_s)
+
+    def _ask(self, name: str, port: int, answer: Future[Sequence[str]]) -> None:
+        try:
+            addresses = self._resolve(name, port)
+        except (OSError, UnicodeError) as error:
+            self._forget(name, port)
+            answer.set_exception(error)
+        else:
+            self._forget(name, port)
+            answer.set_result(addresses)
+
+    def _forget(self, name: str, port: int) -> None:
+        """Before the answer is told: who asks after it gets a look-up of their own."""
+        with self._lock:
+            del self._asked[name, port]
 
     def _refusal(self, name: str, given: Address, port: int) -> str:
         address = embedded(given)

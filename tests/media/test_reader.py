@@ -14,9 +14,18 @@ import pytest
 from redshank.clock import NS_PER_S, US_PER_S
 from redshank.errors import SourceDenied, SourceError, SourceMissing, TargetRefused
 from redshank.media.fanout import Bounds, Fanout
-from redshank.media.reader import GENTLE, Backoff, StreamReader, StreamSettings, Stuck
+from redshank.media.reader import (
+    GENTLE,
+    OPEN_TIMEOUT_S,
+    OPENING_STUCK_S,
+    Backoff,
+    StreamReader,
+    StreamSettings,
+    Stuck,
+)
 from redshank.media.source import Opener, RawPacket, Source
 from redshank.model import CameraState, CameraStatus, Packet
+from redshank.targets import LOOKUP_S
 from tests.fakes import VIDEO, ScriptedOpener, ScriptedSource, Step, video_packets
 from tests.harness.clocks import FakeClock
 
@@ -224,6 +233,11 @@ def test_a_thread_that_hangs_is_given_up_and_the_third_asks_for_a_new_process() 
     bench.reader.stop(0)
     # What the lost threads still read was handed to nobody: all there is comes from the fourth.
     assert bench.reader.state.packets <= 8
+
+
+def test_an_opening_that_uses_all_its_time_is_not_taken_for_a_thread_that_hangs() -> None:
+    """Look-up, address and streams; three hanging threads cost the whole process."""
+    assert LOOKUP_S + 2 * OPEN_TIMEOUT_S < OPENING_STUCK_S
 
 
 def test_threads_that_end_after_all_are_not_held_against_the_process() -> None:

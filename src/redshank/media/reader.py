@@ -29,7 +29,7 @@ OPEN_TIMEOUT_S = 5.0
 STALLED_S = 6.0
 STUCK_S = 10.0
 OPENING_STUCK_S = 20.0
-"""Opening may take its time-out twice (the address, then the streams), and a name lookup is bounded by nobody."""
+"""Opening may take its time-out twice (the address, then the streams), after a name look-up (`targets.LOOKUP_S`)."""
 HEALTHY_S = 10.0
 """Pictures for so long, and the next failure counts as the first: longer than a usual GOP, far shorter than a camera that reboots
 again and again."""
