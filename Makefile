@@ -47,8 +47,8 @@ $(VENV)/pyvenv.cfg:
 
 $(RUN): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "Installing Redshank into $(VENV) …"
-	@$(BIN)/pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e . | grep -vE '^(Requirement|  )' || true
-	@$(BIN)/python -c 'import redshank' && touch $@
+	@$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
 
 $(DEV): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	@echo "Installing Redshank and its test tools into $(VENV) …"

@@ -21,7 +21,7 @@ from redshank.camera import Camera, CameraSettings, Look
 from redshank.clock import US_PER_S, new_id
 from redshank.config.fields import Polygon as PolygonField
 from redshank.drawing import draw_clip, write_snapshot
-from redshank.errors import ConfigError, SourceMissing, StoreError
+from redshank.errors import ConfigError, SourceMissing, SourceUnusable, StoreError
 from redshank.geometry import Polygon
 from redshank.media.clip import Clip, open_clip
 from redshank.model import Detection, Event, Observation, Track
@@ -83,6 +83,8 @@ class Analysis:
     options: Options
     detector: Detector
     stages: Stages = field(default_factory=Stages)
+    unreadable: int = 0
+    """Packets of the file that could not be decoded, after `run`."""
     _stills: dict[str, Still] = field(default_factory=dict)
     _seen: dict[int, Sequence[Track]] = field(default_factory=dict)
     """What was seen, by pts of the picture."""
@@ -103,6 +105,9 @@ class Analysis:
                 scene = seen.scene
                 yield from self._findings(seen, clip, zones)
             yield from self._findings(finish(scene, last), clip, zones)
+        self.unreadable = camera.unreadable
+        if not last.seq:
+            raise SourceUnusable(f"{self.path} is damaged: none of its pictures can be decoded")
         if self.options.annotate:
             draw_clip(clip, self._seen, zones, self.options.annotate, progress)
 
@@ -119,8 +124,14 @@ class Analysis:
             raise ConfigError(
                 f"--labels: {', '.join(unknown)}: not a label of {self.detector.model_id}; it knows {', '.join(known)}"
             )
-        # One picture has to be enough where there is only one.
-        tracking = TrackSettings(confirm_hits=1, confirm_score=0.0) if clip.is_picture else TrackSettings()
+        usual = TrackSettings()
+        least = min(usual.birth_score, self.options.min_score)
+        # One picture has to be enough where there is only one; who asks for less sure ones gets them.
+        tracking = TrackSettings(
+            birth_score=least,
+            confirm_score=0.0 if clip.is_picture else min(usual.confirm_score, max(least, self.options.min_score)),
+            confirm_hits=1 if clip.is_picture else usual.confirm_hits,
+        )
         return CameraSettings(
             camera=clip.camera,
             input_size=self.detector.input_size,

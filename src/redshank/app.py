@@ -67,6 +67,7 @@ async def _until_stopped(running: Coroutine[Any, Any, None]) -> None:
 
 async def _run(config: Path | None, data: Path | None, view: View | None, workers: int) -> None:
     clock = SystemClock()
+    os.umask(0o077)  # pictures, logs and status are for their owner only
     folder = data_folder(config, data)
     with status.owned(folder):
         # Only now, so that a second one on this folder is refused at once.
@@ -214,8 +215,12 @@ def camera_sources(
 
 def _just_this(url: str, allowed: Sequence[str]) -> Targets:
     """Who types a loopback address at their own terminal may try it; a configuration has to allow it."""
-    parts = urlsplit(url)
-    port = parts.port or {"rtsp": 554, "rtsps": 322, "https": 443}.get(parts.scheme, 80)
+    try:
+        parts = urlsplit(url)
+        given = parts.port
+    except ValueError as error:
+        raise ConfigError(f"not an address: {error}") from None
+    port = given or {"rtsp": 554, "rtsps": 322, "https": 443}.get(parts.scheme, 80)
     return Targets([*allowed, f"{parts.hostname}:{port}"] if parts.hostname else allowed)
 
 

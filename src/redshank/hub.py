@@ -77,13 +77,16 @@ class Links:
     bus: Bus
     clock: Clock
     wake_notifier: Callable[[], None]
+    keep_picture: Callable[[Alert], None]
+    """Begin to make and store the picture of an alert that has just opened."""
 
 
 class Hub:
     """One per site. `run` until cancelled."""
 
-    def __init__(self, links: Links, cameras: Sequence[Watched]) -> None:
+    def __init__(self, links: Links, cameras: Sequence[Watched], still_s: float = STILL_DEADLINE_S) -> None:
         self._links = links
+        self._still_s = still_s
         self._watched = {camera.name: camera for camera in cameras}
         self._looks: asyncio.Queue[Observation] = asyncio.Queue(LOOKS_WAITING)
         self._changes: asyncio.Queue[Value] = asyncio.Queue(CHANGES_WAITING)
@@ -138,7 +141,8 @@ class Hub:
         self.states[state.camera, state.stream] = state
         if before is None or before.status is not state.status:
             self.changed.set()
-            log.info(
+            log.log(
+                logging.WARNING if state.status in (CameraStatus.OFFLINE, CameraStatus.STALLED) else logging.INFO,
                 "camera %s/%s: %s %s",
                 state.camera,
                 state.stream,
@@ -186,7 +190,9 @@ class Hub:
     def heard(self, changes: Changes) -> None:
         """Called by the judge after each commit: the database holds this now."""
         for alert in changes.alerts:
-            self.alerts_opened += alert.id not in self.alerts and alert.state == "open"
+            if alert.revision == 0 and alert.state == "open":
+                self.alerts_opened += 1
+                self._links.keep_picture(alert)
             self.alerts.pop(alert.id, None)
             self.alerts[alert.id] = alert
         for old in list(self.alerts)[:-LATEST]:
@@ -236,7 +242,7 @@ class Hub:
         try:
             if worker is None or not worker.tell(self._request(number, alert).note()):
                 raise SourceError("the analysis process is being started again")
-            async with asyncio.timeout(STILL_DEADLINE_S):
+            async with asyncio.timeout(self._still_s):
                 jpeg = await future
         except TimeoutError:
             raise SourceError("the analysis process did not make it in time") from None

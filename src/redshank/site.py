@@ -137,7 +137,7 @@ class Site:
         )
         names = wiring.active(self.config)
         self.judge = Judge(wiring.rules(self.config), self.store, clock, judge_settings, lambda c: self.hub.heard(c))
-        links = Links(self.judge, self.store, self.bus, clock, lambda: self.notifier.wake())
+        links = Links(self.judge, self.store, self.bus, clock, lambda: self.notifier.wake(), lambda a: composer.keep(a))
         self.hub = Hub(links, [wiring.watched(self.config, name) for name in names])
         blobs = DiskBlobs(folder / "pictures")
         self._blobs = blobs
@@ -167,7 +167,8 @@ class Site:
         """A channel with unusable settings is a problem shown; the others work."""
         routes = []
         for name, settings in self.config.channels.items():
-            if not settings.enabled:
+            if not settings.enabled or (self._view is not None and settings.type == "console"):
+                # A live view shows the alerts itself; lines printed into it would tear it apart.
                 continue
             channel: Channel
             try:

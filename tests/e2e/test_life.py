@@ -30,7 +30,7 @@ def test_without_a_configuration_it_says_what_to_do_and_notices_one_that_appears
         assert shown.returncode == 1
         assert json.loads(shown.stdout)["setup"] is True
         program.config.write_text("cameras: [nonsense\n")
-        eventually(lambda: "line 1" in program.said() or ":1" in program.said(), 10, "the line that is wrong")
+        eventually(lambda: "redshank.yaml:" in program.said(), 10, "the line that is wrong")
         program.config.write_text(config(camera))
         program.wait_camera("yard", within_s=20)
         code, took_s = program.stop()

@@ -85,14 +85,23 @@ class Composer:
             task.cancel()
         await asyncio.gather(*self._making.values(), return_exceptions=True)
 
-    async def _evidence(self, alert: Alert) -> Evidence:
+    def keep(self, alert: Alert) -> None:
+        """Begin to make and store the alert's picture, whether or not a channel will show it: people look later, too."""
+        self._begin(alert)
+
+    def _begin(self, alert: Alert) -> asyncio.Task[Evidence] | None:
+        """The task that finds or makes it; None when too many are under way."""
         task = self._making.get(alert.id)
-        if task is None:
-            if len(self._making) >= MAX_WAITING:
-                return Evidence(None, reason=f"{MAX_WAITING} others are being made")
+        if task is None and len(self._making) < MAX_WAITING:
             task = asyncio.create_task(self._find(alert))
             self._making[alert.id] = task
             task.add_done_callback(lambda _: self._making.pop(alert.id, None))
+        return task
+
+    async def _evidence(self, alert: Alert) -> Evidence:
+        task = self._begin(alert)
+        if task is None:
+            return Evidence(None, reason=f"{MAX_WAITING} others are being made")
         try:
             async with asyncio.timeout(self._wait_s):
                 return await asyncio.shield(task)

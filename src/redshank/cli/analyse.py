@@ -73,6 +73,8 @@ def analyse(
     for finding in _all(files, model, options, stats, outcome):
         outcome.found = True
         _print(finding, as_json, named=len(files) > 1)
+    if not (outcome.found or outcome.failed):
+        _print_nothing()
     raise typer.Exit(2 if outcome.failed else 0 if outcome.found else 1)
 
 
@@ -99,8 +101,17 @@ def _all(files: list[Path], model: str, options: Options, stats: bool, outcome: 
             except SourceError as error:
                 outcome.failed = True
                 err.print(f"redshank: {error}", highlight=False, markup=False, soft_wrap=True)
+            if analysis.unreadable:
+                words = f"redshank: {path}: {analysis.unreadable} pictures are damaged and were not looked at"
+                err.print(words, highlight=False, markup=False, soft_wrap=True)
             if stats:
                 _print_stats(analysis)
+
+
+def _print_nothing() -> None:
+    from redshank.cli.output import err
+
+    err.print("nothing found", highlight=False)
 
 
 def _show(bars: Progress, bar: TaskID, name: str, done: float, total: float | None) -> None:

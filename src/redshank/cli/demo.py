@@ -33,7 +33,9 @@ def demo(
     config = scene.write_config(folder, scene.serve(clips))
     alerts = folder.absolute() / "alerts.jsonl"
     err.print(
-        f"Configuration: {config}\nAlerts: {alerts}\nPictures: {folder.absolute()}", highlight=False, soft_wrap=True
+        f"Configuration: {config.absolute()}\nAlerts: {alerts}\nPictures: {folder.absolute()}",
+        highlight=False,
+        soft_wrap=True,
     )
     show = sys.stdout.isatty() if view is None else view
     launch(config, None, LiveView(f"Alerts: {alerts}  Ctrl-C ends it.") if show else None)

@@ -50,7 +50,8 @@ class LiveView:
 def cameras(status: Mapping[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("camera", "status", "fps in", "analysed/s", "motion", "now", "reason"):
-        table.add_column(name, justify="right" if name in ("fps in", "analysed/s", "motion") else "left")
+        right = name in ("fps in", "analysed/s", "motion")
+        table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
     for camera in status["cameras"]:
         analysed = camera.get("analysed")
         seen = analysed or {"fps": 0.0, "motion": 0.0, "now": ""}

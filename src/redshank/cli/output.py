@@ -35,5 +35,7 @@ def progress(bytes_: bool = False) -> Iterator[Progress]:
     """A progress bar on standard error, nothing when that is not a terminal."""
     amount = DownloadColumn() if bytes_ else TextColumn("{task.percentage:>3.0f} %")
     columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
+    # Results written to a file or a pipe must not be drawn above the bar instead.
+    shown = sys.stdout.isatty()
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal, redirect_stdout=shown) as bars:
         yield bars

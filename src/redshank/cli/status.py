@@ -33,6 +33,12 @@ def status(
     raise typer.Exit(0 if found.get("ok") else 1)
 
 
+def _local(rfc3339: str) -> str:
+    from datetime import datetime
+
+    return f"{datetime.fromisoformat(rfc3339).astimezone():%m-%d %H:%M:%S}"
+
+
 def _channel(health: dict[str, Any]) -> str:
     words = f"{health['state']}, {health['sent']} sent, {health['queued']} waiting, {health['dead']} given up"
     words += ", dry run" if health["dry_run"] else ""
@@ -43,7 +49,15 @@ def _show(found: dict[str, Any]) -> None:
     from redshank.cli.output import print_table
 
     rows = [
-        (c["camera"], c["stream"], c["status"], c["since"], f"{c['fps']:.1f}", f"{c['bitrate'] / 1e6:.2f}", c["reason"])
+        (
+            c["camera"],
+            c["stream"],
+            c["status"],
+            _local(c["since"]),
+            f"{c['fps']:.1f}",
+            f"{c['bitrate'] / 1e6:.2f}",
+            c["reason"],
+        )
         for c in found["cameras"]
     ]
     print_table(("camera", "stream", "status", "since", "fps", "Mbit/s", "reason"), rows)
