@@ -151,3 +151,16 @@ def test_the_end_of_a_clip_ends_everything() -> None:
         ("track", observe(1).time),
     ]
     assert done.scene.known == {}
+
+
+def test_after_a_clock_was_set_back_an_object_is_there_since_then() -> None:
+    """Who must be there for some time is not waited for until the old time is reached again."""
+    back = -3600 * 5
+    looks = [track(look=0), track(look=1), *(track(look=back + look) for look in range(2, 9))]
+    script = [observe(look, one) for look, one in zip([0, 1, *range(back + 2, back + 9)], looks, strict=True)]
+    *_, last = see(script)
+    (there,) = last.observation.tracks
+    assert (there.start, there.last_seen) == (looks[2].last_seen, looks[-1].last_seen)
+    *_, gone = see([*script, observe(back + 9, ended(looks[-1], back + 9))])
+    (event,) = gone.events
+    assert event.end == event.start

@@ -229,3 +229,26 @@ def test_motion_that_must_last_is_explained_until_it_does() -> None:
     rule = Rule("m", on="motion", min_time_s=1.0)
     _, verdicts = run(rule, [observe(look, motion=0.1) for look in range(7)])
     assert [(one.change, unmet(one)) for one in verdicts] == [("none", ["min_time"]), ("open", [])]
+
+
+HOUR = 3600 * 5
+"""In looks."""
+
+
+def test_a_clock_set_back_ends_motion_at_once() -> None:
+    rule = Rule("m", on="motion", gap_s=2.0)
+    script = [*(observe(look, motion=0.1) for look in range(5)), *(observe(look - HOUR) for look in range(5, 10))]
+    state, verdicts = run(rule, script)
+    assert [(one.change, one.time) for one in verdicts] == [
+        ("open", observe(1).time),
+        ("close", observe(5 - HOUR).time),
+    ]
+    assert state.burst is None
+
+
+def test_a_clock_set_back_begins_a_stay_in_a_zone_anew() -> None:
+    rule = Rule("r", zones=("garden",), inertia=1, min_time_s=1.0, polygons=ZONES)
+    looks = [0, 1, 2, *(look - HOUR for look in range(3, 10))]
+    tracks = [track(look=look, start=-HOUR, box=INSIDE) for look in looks]
+    _, verdicts = run(rule, [observe(look, one) for look, one in zip(looks, tracks, strict=True)])
+    assert [one.time for one in verdicts if one.fired] == [observe(8 - HOUR).time]

@@ -35,7 +35,7 @@ def step_motion(
     moves = seen.motion > 0 and seen.motion >= least and seen.health != "light_jump"
     if burst is None:
         return (_begin(seen) if moves else None), False
-    if seen.time - burst.last > gap_s * US_PER_S:
+    if abs(seen.time - burst.last) > gap_s * US_PER_S:  # or the clock was set back
         return (_begin(seen) if moves else None), burst.looks >= looks
     if not moves:
         return (burst if burst.looks >= looks else None), False

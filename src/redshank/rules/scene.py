@@ -175,7 +175,8 @@ def _look(settings: SceneSettings, one: Known | None, id: str, track: Track, see
     event, last = Event(id, "track", seen.camera, track.start, None), replace(track, id=id)
     inside: tuple[Inside, ...] = ()
     if one is not None:
-        event, inside, last = one.event, one.inside, replace(last, start=one.last.start)
+        # What began in the future (the clock was set back) began now.
+        event, inside, last = one.event, one.inside, replace(last, start=min(one.last.start, track.last_seen))
         if one.last.top_score > track.top_score:  # a track that continues it has not seen it so well
             last = replace(last, top_score=one.last.top_score, top_time=one.last.top_time)
     if track.seen and track.state is not TrackState.ENDED:
@@ -198,7 +199,7 @@ def _event(event: Event, track: Track, best: Box | None, why: str = "") -> Event
     data: dict[str, Any] = {"state": track.state.value, "number": track.number, "hits": track.hits}
     return replace(
         event,
-        end=track.last_seen if why else None,
+        end=max(event.start, track.last_seen) if why else None,
         label=track.label,
         score=track.top_score,
         box=best or track.box,

@@ -37,7 +37,8 @@ def look(
         labels = only.get(zone)
         if (not labels or track.label in labels) and contains(polygon, foot):
             before = known.get(zone)
-            found.append(Inside(zone, before.looks + 1, before.since) if before else Inside(zone, 1, time))
+            # A stay that began in the future (the clock was set back) begins now.
+            found.append(Inside(zone, before.looks + 1, min(before.since, time)) if before else Inside(zone, 1, time))
     return tuple(found)
 
 
