@@ -263,7 +263,8 @@ def test_a_battery_camera_that_is_away_sleeps() -> None:
     assert bench.statuses() == [CameraStatus.SLEEPING, CameraStatus.ONLINE]
     waits = [GENTLE.wait(n, 0.0) for n in range(1, 21)]
     assert sum(clock.slept) == pytest.approx(sum(waits))
-    assert max(waits) <= 30
+    # With the time-out of the try itself, a camera that wakes is missed for 13 s at most.
+    assert (waits[0], max(waits)) == (3, 8)
 
 
 def test_a_file_played_once_ends() -> None:

@@ -54,8 +54,8 @@ class Backoff:
         return min(self.longest, self.first * self.factor ** min(failures - 1, 100)) * (1 - chance / 3)
 
 
-GENTLE = Backoff(first=3.0, longest=15.0, factor=1.5)
-"""For a battery camera that sleeps: often enough not to miss a visit, without waking anything."""
+GENTLE = Backoff(first=3.0, longest=8.0, factor=1.5)
+"""For a battery camera that sleeps: it wakes for a short while, and a try on one that is away takes up to 5 s as well."""
 
 
 @dataclass(frozen=True, slots=True)
