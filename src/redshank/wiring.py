@@ -41,6 +41,7 @@ def source(stream: schema.Stream) -> SourceSettings:
         fps=stream.fps or 0.0,
         interval_s=stream.interval_s,
         loop=stream.loop,
+        audio=stream.audio,
     )
 
 
@@ -122,13 +123,16 @@ def _rule(config: schema.Config, name: str, rule: schema.Rule) -> Rule:
     named = [zone for camera in config.cameras.values() for key, zone in camera.zones.items() if key in rule.zones]
     return Rule(
         name=name,
-        on="motion" if rule.labels == ("motion",) else "object",
+        on="motion" if rule.on_motion else "object",
         cameras=rule.cameras,
         labels=rule.labels,
         zones=rule.zones,
         min_score=rule.min_score,
         min_time_s=max([rule.min_time, *(zone.loitering_time for zone in named)]),
         inertia=max([1, *(zone.inertia for zone in named)]),
+        min_motion=rule.min_motion,
+        gap_s=rule.motion_gap,
+        max_per_minute=rule.max_per_minute,
         cooldown_s=rule.cooldown,
         severity=rule.severity,
         channels=rule.channels,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from redshank import wiring
 from redshank.bus.kafka_settings import KafkaSettings
 from redshank.config.channel import Email
 from redshank.config.load import check_labels, find, load, local_zone
@@ -248,6 +249,34 @@ def test_labels_are_held_against_the_model(tmp_path: Path) -> None:
         ":5: rules.r.labels[0] is 'persn': expected a label of the model, did you mean \"person\"?",
     ]
     assert result.config.labels_of("a") == ("person", "cat", "persn")
+
+
+def test_plain_motion_is_a_label_of_rules_only(tmp_path: Path) -> None:
+    result = loaded(
+        tmp_path,
+        """
+        cameras: {a: {url: a.mp4, objects: {track: motion}, zones: {z: "0,0,1,0,1,1"}}}
+        rules:
+          stir: {labels: motion, min_motion: 0.02, motion_gap: 1m, max_per_minute: 5}
+          both: {labels: [person, motion]}
+          there: {labels: motion, zones: z}
+        """,
+    )
+    assert [str(p).removeprefix(p.where.file) for p in check_labels(result, ["person"])] == [
+        ":2: cameras.a.objects.track is 'motion': expected a label of the model"
+    ]
+    assert lines(result) == [
+        "5: rules.both: labels: motion is for a rule of its own: expected no other labels and no zones",
+        "6: rules.there: labels: motion is for a rule of its own: expected no other labels and no zones",
+    ]
+    assert result.config.labels_of("a") == ()
+    (stir,) = wiring.rules(result.config)
+    assert (stir.on, stir.min_motion, stir.gap_s, stir.max_per_minute) == ("motion", 0.02, 60.0, 5)
+
+
+def test_a_cameras_sound_can_be_left_out(tmp_path: Path) -> None:
+    config = loaded(tmp_path, "cameras: {a: {url: a.mp4, audio: false}, b: {url: b.mp4}}").config
+    assert [wiring.source(config.cameras[name].streams["main"]).audio for name in "ab"] == [False, True]
 
 
 def test_the_environment_wins_and_is_listed_as_locked(tmp_path: Path) -> None:

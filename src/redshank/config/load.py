@@ -22,7 +22,7 @@ from redshank.config.channel import CHANNELS, Channel
 from redshank.config.document import MAX_CHARS, Place, Problem, Text, Tree, parse, parse_value, text, walk
 from redshank.config.fields import CAMERA_SLUG, NAME
 from redshank.config.references import check_rule, check_zones, label_places
-from redshank.config.schema import Camera, Config, Rule
+from redshank.config.schema import MOTION, Camera, Config, Rule
 from redshank.config.secret import fill
 from redshank.config.source import normal, size_of
 from redshank.errors import ConfigError
@@ -80,7 +80,7 @@ def check_labels(loaded: Loaded, labels: Sequence[str]) -> tuple[Problem, ...]:
     return tuple(
         Problem(where, repr(label), f"expected a label of the model{did_you_mean(label, labels)}")
         for label, where in loaded.labels
-        if label not in labels
+        if label not in labels and not (label == MOTION and where.key.startswith("rules."))
     )
 
 

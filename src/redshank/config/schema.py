@@ -36,6 +36,8 @@ from redshank.config.secret import Secret
 from redshank.config.source import ACCESS
 from redshank.model import SITE
 
+MOTION = "motion"
+"""Stands for whatever moves where a rule names labels."""
 Level = Literal["debug", "info", "warning", "error"]
 
 
@@ -159,6 +161,8 @@ class Stream(Section):
     """For USB and CSI: the rate to ask for."""
     loop: bool = False
     """For a file: start again at its end."""
+    audio: bool = True
+    """Take its sound along."""
 
     @model_validator(mode="before")
     @classmethod
@@ -221,7 +225,7 @@ class Rule(Section):
     cameras: Words = ()
     """Only these cameras; empty: all."""
     labels: Words = ("person",)
-    """Any of these labels."""
+    """Any of these labels; `motion` alone: whatever moves."""
     zones: Words = ()
     """In any of these zones; empty: anywhere."""
     min_score: Score = 0.5
@@ -230,12 +234,29 @@ class Rule(Section):
     """How long the object must be there (`2s`, `1m`)."""
     cooldown: Seconds = 0.0
     """No second notification of this rule and camera within this time."""
+    max_per_minute: int = Field(default=30, ge=1, le=1000)
+    """Alerts opened on one camera; further ones join the newest."""
+    min_motion: Score = 0.0
+    """With `labels: motion`: share of the picture (0–1) that must move."""
+    motion_gap: Seconds = 10.0
+    """With `labels: motion`: motion after a pause up to this long belongs to the same alert."""
     severity: Literal["alert", "quiet"] = "alert"
     """`quiet` alerts are kept and shown but sent to nobody."""
     channels: Words | None = None
     """Who is told; not given: every channel; `[]`: nobody."""
     notify_close: bool = False
     """Also tell when it is over."""
+
+    @model_validator(mode="after")
+    def _motion_alone(self) -> Rule:
+        if self.on_motion and (len(self.labels) > 1 or self.zones):
+            raise ValueError("labels: motion is for a rule of its own: expected no other labels and no zones")
+        return self
+
+    @property
+    def on_motion(self) -> bool:
+        """Whether it is about plain motion."""
+        return MOTION in self.labels
 
 
 class Security(Section):
@@ -289,4 +310,4 @@ class Config(Section):
         """Labels to follow on a camera: its own and those of every rule that applies to it."""
         rules = [r for r in self.rules.values() if r.enabled and (not r.cameras or camera in r.cameras)]
         wanted = [*self.cameras[camera].objects.track, *(label for rule in rules for label in rule.labels)]
-        return tuple(dict.fromkeys(wanted))
+        return tuple(label for label in dict.fromkeys(wanted) if label != MOTION)

@@ -17,6 +17,7 @@ ACCESS = (
     "height",
     "fps",
     "loop",
+    "audio",
 )
 """Fields of a stream that may stand at the camera, for all its streams."""
 SECTIONS = ("detect", "motion", "objects")
