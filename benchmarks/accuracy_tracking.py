@@ -233,6 +233,7 @@ def product(clip: Path, detector: Detector) -> Score:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=DEFAULT)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--robust", action="store_true")
     parser.add_argument("--sensitivity", action="store_true")
     chosen = parser.parse_args()
@@ -242,7 +243,7 @@ def main() -> None:
         return
     if chosen.model == DEFAULT:
         pull(DEFAULT, default_store())
-    detector = load(chosen.model, default_store())
+    detector = load(chosen.model, default_store(), chosen.device)
     clips = [folder / f"{name}.mp4" for name in WANTED]
     if chosen.robust or chosen.sensitivity:
         scenes = [watch(clip, detector) for clip in clips]

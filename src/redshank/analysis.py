@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,14 +124,13 @@ class Analysis:
             raise ConfigError(
                 f"--labels: {', '.join(unknown)}: not a label of {self.detector.model_id}; it knows {', '.join(known)}"
             )
-        usual = TrackSettings()
-        least = min(usual.birth_score, self.options.min_score)
-        # One picture has to be enough where there is only one; who asks for less sure ones gets them.
-        tracking = TrackSettings(
-            birth_score=least,
-            confirm_score=0.0 if clip.is_picture else min(usual.confirm_score, max(least, self.options.min_score)),
-            confirm_hits=1 if clip.is_picture else usual.confirm_hits,
-        )
+        tracking, least = TrackSettings(), self.options.min_score
+        if least < tracking.birth_score:
+            # Who asks for less sure objects gets them.
+            tracking = replace(tracking, birth_score=least, confirm_score=least)
+        if clip.is_picture:
+            # One picture has to be enough where there is only one.
+            tracking = replace(tracking, confirm_hits=1, confirm_score=0.0)
         return CameraSettings(
             camera=clip.camera,
             input_size=self.detector.input_size,
