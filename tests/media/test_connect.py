@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
-from redshank.errors import SourceError, TargetRefused
+from redshank.errors import SourceError, SourceUnusable, TargetRefused
 from redshank.media.connect import file_path, open_source, opener, scheme_of, tls_verified
 from redshank.media.settings import SourceSettings
 from redshank.targets import Targets
@@ -68,6 +71,39 @@ def test_nothing_else_is_ever_opened(url: str) -> None:
         open_source(SourceSettings(url), Targets(), 1)
     assert str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def clip_of(path: Path, encoder: str, pix_fmt: str = "yuv420p") -> Path:
+    """Ten grey pictures."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(encoder, rate=10)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
+        grey = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 100, np.uint8), "rgb24").reformat(format=pix_fmt)
+        for n in range(10):
+            grey.pts, grey.time_base = n, Fraction(1, 10)
+            out.mux(stream.encode(grey))
+        out.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(("encoder", "codec"), [("mpeg4", "mpeg4"), ("libvpx", "vp8")])
+def test_a_codec_we_would_have_to_decode_beside_the_network_is_refused(
+    encoder: str, codec: str, tmp_path: Path
+) -> None:
+    """Only pictures of cameras that have nothing better are decoded in the capture process."""
+    path = clip_of(tmp_path / "clip.mkv", encoder)
+    with pytest.raises(
+        SourceUnusable, match=f"clip.mkv: video codec {codec} is not supported; set the camera to H.264"
+    ):
+        open_source(SourceSettings(str(path)), Targets(), 5)
+
+
+def test_mjpeg_is_encoded(tmp_path: Path) -> None:
+    path = clip_of(tmp_path / "clip.avi", "mjpeg", "yuvj420p")
+    source = open_source(SourceSettings(str(path), loop=False, paced=False), Targets(), 5)
+    assert len(list(source.packets())) == 10
+    assert source.formats[0].codec == "h264"
 
 
 def test_a_password_is_not_in_the_settings_repr() -> None:

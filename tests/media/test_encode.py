@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -111,6 +112,18 @@ def test_its_cost_is_counted() -> None:
     assert encoded.spent_s == 0
     list(encoded.packets())
     assert 0.01 < encoded.spent_s < 5
+
+
+def test_its_cost_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "redshank.media.encode")
+    clock = FakeClock()
+    source = ScriptedSource(pictures(clock, 150, fps=1), (MJPEG,))
+    encoded = Encoded(source, SourceSettings("http://me:geheim@cam/"), clock)
+    list(encoded.packets())
+    lines = [vars(record) for record in caplog.records]
+    assert [line["pictures"] for line in lines] == [60, 120]
+    assert 0 < lines[0]["cpu_s"] <= lines[1]["cpu_s"] <= encoded.spent_s + 0.01
+    assert "geheim" not in lines[0]["url"]
 
 
 def test_raw_pictures_use_the_demuxers_own_decoder(tmp_path: object) -> None:

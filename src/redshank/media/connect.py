@@ -18,7 +18,9 @@ from redshank.media.source import Opener, Source
 from redshank.targets import Targets, redact
 
 COPIED = frozenset({"h264", "hevc"})
-"""Recorded and shown as they come; anything else is encoded once."""
+"""Recorded and shown as they come."""
+ENCODED = frozenset({"mjpeg", "rawvideo"})
+"""Decoded and encoded once here, beside network and logins, because cameras have nothing better to offer: as few decoders as can be."""
 
 
 def opener(settings: SourceSettings, targets: Targets, clock: Clock | None = None) -> Opener:
@@ -27,7 +29,7 @@ def opener(settings: SourceSettings, targets: Targets, clock: Clock | None = Non
 
 
 def open_source(settings: SourceSettings, targets: Targets, timeout_s: float, clock: Clock | None = None) -> Source:
-    """Blocks for at most about twice `timeout_s`. Raises SourceError or a subclass, or TargetRefused."""
+    """Blocks for at most about twice `timeout_s`, and a name look-up. Raises SourceError or a subclass, or TargetRefused."""
     return _open(settings, targets, clock or SystemClock(), timeout_s)
 
 
@@ -44,14 +46,25 @@ def scheme_of(url: str) -> str:
 
 def _open(settings: SourceSettings, targets: Targets, clock: Clock, timeout_s: float) -> Source:
     source = connect(settings, targets, clock, timeout_s)
-    if source.formats and source.formats[0].codec not in COPIED:
-        decoder = source.video_decoder if isinstance(source, AvSource) else None
-        return Encoded(source, settings, clock, decoder)
-    return source
+    if source.formats[0].codec in COPIED:
+        return source
+    decoder = source.video_decoder if isinstance(source, AvSource) else None
+    return Encoded(source, settings, clock, decoder)
 
 
 def connect(settings: SourceSettings, targets: Targets, clock: Clock, timeout_s: float) -> Source:
     """The same, as the camera sends it: nothing is encoded."""
+    source = _connected(settings, targets, clock, timeout_s)
+    codec = source.formats[0].codec
+    if codec not in COPIED | ENCODED:
+        source.close()
+        raise SourceUnusable(
+            f"{redact(settings.url)}: video codec {codec} is not supported; set the camera to H.264 or H.265"
+        )
+    return source
+
+
+def _connected(settings: SourceSettings, targets: Targets, clock: Clock, timeout_s: float) -> Source:
     match scheme_of(settings.url):
         case "rtsp" | "rtsps":
             return open_rtsp(settings, targets, timeout_s)

@@ -1,11 +1,12 @@
 """A source without H.264 or H.265 (raw USB, MJPEG, JPEG) encoded to H.264 once, at capture, so that everything behind copies.
 
 libx264 of the PyAV wheel, no look-ahead and no reordering, so each picture comes out as it goes in. Runs on the source's reader
-thread; `spent_s` says what it costs.
+thread; `spent_s` says what it costs, and the log once a minute.
 """
 
 from __future__ import annotations
 
+import logging
 import resource
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,11 +22,15 @@ from redshank.media.decode import padded
 from redshank.media.settings import SourceSettings
 from redshank.media.source import RawPacket, Source
 from redshank.model import StreamFormat
+from redshank.targets import redact
+
+log = logging.getLogger(__name__)
 
 TICKS = 90_000
 OPTIONS = {"preset": "ultrafast", "tune": "zerolatency", "crf": "23", "repeat-headers": "1"}
 MAX_BROKEN = 50
 """Pictures in a row that cannot be decoded before the source is given up."""
+LOG_NS = 60 * NS_PER_S
 
 
 class Encoded:
@@ -38,6 +43,7 @@ class Encoded:
         self._settings = settings
         self._clock = clock
         self._begun_ns: int | None = None
+        self._logged_ns = clock.mono_ns()
         self._encoder: VideoCodecContext | None = None
         self._decoder = decoder
         self._format = StreamFormat("video", "h264", Fraction(1, TICKS))
@@ -65,6 +71,7 @@ class Encoded:
             before_s = _thread_cpu_s()
             made = self._pictures(raw)
             self.spent_s += _thread_cpu_s() - before_s
+            self._log()
             broken = 0 if made else broken + 1
             if broken > MAX_BROKEN:
                 raise SourceUnusable(
@@ -74,6 +81,14 @@ class Encoded:
 
     def close(self) -> None:
         self._source.close()
+
+    def _log(self) -> None:
+        now_ns = self._clock.mono_ns()
+        if now_ns - self._logged_ns < LOG_NS:
+            return
+        self._logged_ns = now_ns
+        fields = {"url": redact(self._settings.url), "pictures": self.pictures, "cpu_s": round(self.spent_s, 2)}
+        log.info("encoded so far", extra=fields)
 
     def _pictures(self, raw: RawPacket) -> list[RawPacket]:
         unit = padded(raw.data)
