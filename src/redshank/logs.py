@@ -9,11 +9,16 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from collections.abc import Mapping
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from types import TracebackType
 
+from redshank.errors import StoreError
 from redshank.targets import redact
+
+log = logging.getLogger(__name__)
 
 MAX_BYTES = 10_000_000
 KEPT = 3
@@ -30,6 +35,28 @@ class FieldsFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{key}={value}" for key, value in vars(record).items() if key not in _PLAIN)
         return redact(f"{super().format(record)} {fields}".rstrip())
+
+
+def redact_uncaught() -> None:
+    """What ends the process or a thread is logged instead of printed: a chained error of FFmpeg may hold a URL with its login."""
+
+    def in_process(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        log.critical("ended by an error", exc_info=(kind, error, trace))
+        if not any(type(handler) is logging.StreamHandler for handler in logging.getLogger().handlers):
+            print(redact(f"redshank: ended by {kind.__name__}: {error} (see the log)"), file=sys.stderr)
+
+    def in_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            log.critical(
+                "a thread ended by an error",
+                exc_info=(args.exc_type, args.exc_value, args.exc_traceback),
+                extra={"thread_name": args.thread.name if args.thread else ""},
+            )
+
+    sys.excepthook = in_process
+    threading.excepthook = in_thread
+    if logging.lastResort is not None:  # for as long as no handler is set
+        logging.lastResort.setFormatter(FieldsFormatter())
 
 
 def to_stderr(level: str = "INFO") -> None:
@@ -49,8 +76,13 @@ def repeat(worker: str, lines: str, before: tuple[int, str] = (logging.ERROR, __
 
 
 def to_file(path: Path, also_stderr: bool, level: str = "INFO", levels: Mapping[str, str] | None = None) -> None:
-    """For the hub. Raises OSError when the file cannot be written."""
-    handlers: list[logging.Handler] = [RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEPT)]
+    """For the hub. Raises StoreError when the file cannot be written."""
+    try:
+        handlers: list[logging.Handler] = [RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEPT)]
+    except OSError as error:
+        raise StoreError(
+            f"{path}: the log cannot be written ({error.strerror}): check its owner and permissions or choose another --data"
+        ) from error
     if also_stderr:
         handlers.append(logging.StreamHandler(sys.stderr))
     for handler in handlers:
