@@ -106,7 +106,9 @@ def open_onnx(path: Path, recipe: Recipe, device: str, threads: int | None, cloc
             log.info("detector ready", extra={"device": name, "threads": count, "batch": runner.max_batch})
             return runner
         log.warning("device did not start, trying the next", extra={"device": name})
-    raise ModelError(f"device {device!r} did not start: its driver or libraries are missing; use --device cpu")
+    raise ModelError(
+        f"device {device!r} did not start: its driver or libraries are missing; set `detector.device: cpu`"
+    )
 
 
 def open_session(path: Path, device: str, threads: int, recipe: Recipe | None = None) -> Any:
