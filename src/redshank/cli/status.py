@@ -12,6 +12,7 @@ def status(
     config: Annotated[Path | None, typer.Option("--config", help="Configuration file.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder; default: the configuration's.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for scripts.")] = False,
+    running: Annotated[bool, typer.Option("--running", help="Only whether it runs, however its cameras are.")] = False,
 ) -> None:
     """Show cameras, detector, alerts and channels of the running Redshank. Ends with 1 when none is running or something is wrong."""
     from redshank.app import data_folder
@@ -20,6 +21,9 @@ def status(
 
     folder = data_folder(config, data)
     found = read(folder)
+    if running:
+        print("running" if found is not None else "stopped")
+        raise typer.Exit(0 if found is not None else 1)
     if found is None:
         if as_json:
             print_json({"running": False, "data": str(folder)})
