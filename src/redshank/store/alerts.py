@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select
 
 from redshank.model import SITE, Alert
 from redshank.store.rows import alert_in, alert_out, upsert
@@ -49,17 +49,3 @@ def latest(conn: Connection, cameras: Collection[str] | None = None, limit: int 
     if cameras is not None:
         query = query.where(alerts.c.camera.in_(cameras))
     return [alert_in(row) for row in conn.execute(query).mappings()]
-
-
-def count_open(conn: Connection, site: str = SITE) -> int:
-    return conn.execute(select(func.count()).where(alerts.c.site == site, alerts.c.state == "open")).scalar() or 0
-
-
-def close_all(conn: Connection, ids: Collection[str], time: int, reason: str, site: str = SITE) -> None:
-    """Close these at once, without a message: their rule or camera is no longer configured."""
-    a = alerts
-    conn.execute(
-        update(a)
-        .where(a.c.site == site, a.c.id.in_(ids))
-        .values(state="closed", closed=time, updated=time, reason=reason, revision=a.c.revision + 1)
-    )

@@ -1,10 +1,10 @@
-"""Queries about events. `save` and `end_all` inside `Store.write`, the others also inside `Store.read`."""
+"""Queries about events. `save` inside `Store.write`, the others also inside `Store.read`."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from redshank.model import SITE, Event
 from redshank.store.rows import event_in, event_out, upsert
@@ -35,8 +35,3 @@ def latest(conn: Connection, cameras: Collection[str] | None = None, limit: int 
     if cameras is not None:
         query = query.where(events.c.camera.in_(cameras))
     return [event_in(row) for row in conn.execute(query).mappings()]
-
-
-def end_all(conn: Connection, ids: Collection[str], time: int, site: str = SITE) -> None:
-    """End these at once: their camera is no longer configured."""
-    conn.execute(update(events).where(events.c.site == site, events.c.id.in_(ids)).values(end=time))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from redshank.model import SITE
 from redshank.store.rows import upsert
@@ -21,9 +21,3 @@ def load(conn: Connection, site: str = SITE) -> dict[tuple[str, str], Any]:
     """By (camera, rule). Read."""
     rows = conn.execute(select(rule_state).where(rule_state.c.site == site)).mappings()
     return {(row["camera"], row["rule"]): row["state"] for row in rows}
-
-
-def forget(conn: Connection, camera: str, rule: str, site: str = SITE) -> None:
-    """Write."""
-    r = rule_state
-    conn.execute(delete(r).where(r.c.site == site, r.c.camera == camera, r.c.rule == rule))
