@@ -25,30 +25,23 @@ def config(camera: FakeCamera, hook: WebhookSink | None = None) -> str:
     return f"cameras:\n  yard:\n    url: {camera.url}\nsecurity: {{allow_targets: {json.dumps(targets)}}}\n{channels}"
 
 
-@pytest.mark.xfail(
-    strict=False, reason="media/reader.py: after 6.5 s FFmpeg gives its last packet, which counts as life"
-)
-def test_a_camera_that_goes_silent_is_noticed_and_connected_again(tmp_path: Path) -> None:
+@pytest.mark.xfail(strict=False, reason="stalled is over-written by the packet FFmpeg still had: media/reader.py")
+def test_a_camera_that_goes_silent_is_stalled_and_connected_again(tmp_path: Path) -> None:
     """rel:T15"""
     with FakeCamera(cached_clip(10)) as camera, Program(tmp_path, config(camera)) as program:
         program.wait_camera("yard")
         camera.wait_viewers(1)
         camera.faults.stopped = True
         silent = CLOCK.mono_ns()
-        eventually(lambda: program.camera("yard")["status"] != "online", 8, "that it is silent is shown")
-        assert since_s(silent) > 5
-        assert "nothing" in program.camera("yard")["reason"]
-        noticed_s = since_s(silent)
-        camera.wait_viewers(0, 2)
+        assert "nothing" in program.wait_camera("yard", "stalled", within_s=8)["reason"]
+        stalled_s = since_s(silent)
+        camera.wait_viewers(0, 10 - since_s(silent))
         camera.wait_viewers(1, 10 - since_s(silent))
-        print(f"silent: shown after {noticed_s:.1f} s, a new connection after {since_s(silent):.1f} s")
+        print(f"stalled after {stalled_s:.1f} s, connected again after {since_s(silent):.1f} s")
         camera.faults.stopped = False
         assert program.wait_camera("yard")["reason"] == ""
 
 
-@pytest.mark.xfail(
-    strict=False, reason="vision/wake.py: Backlog.keep does not forget what the decoder had of another format"
-)
 def test_the_analysis_goes_on_when_a_camera_comes_back(tmp_path: Path) -> None:
     with FakeCamera(cached_clip(10)) as camera, Program(tmp_path, config(camera)) as program:
         program.wait_looking("yard")
@@ -88,7 +81,7 @@ def _held_up(camera: FakeCamera, program: Program) -> tuple[int, int]:
     camera.faults.stopped = True
     sent = sum(one.viewers > 0 for one in camera.journal)
     frames = len(camera.journal)
-    camera.wait_sent(frames + 25)
+    camera.wait_sent(frames + 15)
     packets = program.camera("yard")["packets"]
     camera.faults.stopped = False
     return packets, sent
@@ -123,4 +116,4 @@ def _stand_still(program: Program) -> None:
         lambda: program.camera("yard").get("analysed", {}).get("now") == "1 person", 30, "the person is seen again"
     )
     begun = program.camera("yard")["packets"]
-    eventually(lambda: program.camera("yard")["packets"] > begun + 60, 15, "six more seconds")
+    eventually(lambda: program.camera("yard")["packets"] > begun + 30, 15, "three more seconds")
