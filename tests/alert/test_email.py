@@ -340,3 +340,16 @@ def test_a_mail_is_seven_bit_with_short_lines() -> None:
     assert raw.isascii()
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998
     assert b"\n" not in raw.replace(b"\r\n", b"")
+
+
+@pytest.mark.parametrize(("host", "port"), [(".example", 0), (f"{'m' * 64}.example", 0), ("localhost", 99999)])
+async def test_an_address_that_cannot_be_one_costs_one_try(host: str, port: int) -> None:
+    """Never the sender, which is the other channels' too."""
+    with SmtpSink("implicit") as server, pytest.raises(ChannelError, match=f"^{host}:"):
+        await channel(port or server.port, host=host).send(sample.message(), "")
+
+
+@pytest.mark.parametrize("login", ["müller", "m\ud800"])
+async def test_a_login_of_any_letters_costs_one_try_at_most(login: str) -> None:
+    with SmtpSink("implicit", "cam", PASSWORD) as server, pytest.raises(ChannelError):
+        await channel(server.port, username=login, password="ünknown").send(sample.message(), "")

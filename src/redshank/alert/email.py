@@ -126,7 +126,8 @@ class EmailChannel:
             raise ChannelError(f"{self._where}: no answer within {self._settings.timeout_s:g} s") from error
         except aiosmtplib.SMTPResponseException:
             raise
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError) as error:
+            # ValueError, OverflowError: a host, port or login that TLS, SMTP or the system cannot hold.
             raise ChannelError(f"{self._where}: {self._connect_reason(error)}") from error
         self._settle(message.id, waiting, refused)
 
