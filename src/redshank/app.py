@@ -74,6 +74,7 @@ async def _run(config: Path | None, data: Path | None, view: View | None, worker
         from redshank.site import Site
 
         logs.to_file(folder / "redshank.log", also_stderr=view is None)
+        logs.redact_uncaught()
         loaded = await _configured(config, folder, clock, view)
         for problem in loaded.problems:
             log.error("configuration: %s", problem)

@@ -240,15 +240,17 @@ class Site:
             self.hub.changed.clear()
 
     async def _stop(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_S):
-                await self.hub.drain()
-        await self.judge.stop()
-        self.notifier.stop()
-        await self.notifier.close()
-        await self.bus.stop()
-        await asyncio.to_thread(self.store.close)
-        log.info("stopped")
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_S):
+                    await self.hub.drain()
+        finally:
+            await self.judge.stop()
+            self.notifier.stop()
+            await self.notifier.close()
+            await self.bus.stop()
+            await asyncio.to_thread(self.store.close)
+            log.info("stopped")
 
 
 def _last_line(told: bytes) -> str:

@@ -25,7 +25,6 @@ def config(camera: FakeCamera, hook: WebhookSink | None = None) -> str:
     return f"cameras:\n  yard:\n    url: {camera.url}\nsecurity: {{allow_targets: {json.dumps(targets)}}}\n{channels}"
 
 
-@pytest.mark.xfail(strict=False, reason="stalled is over-written by the packet FFmpeg still had: media/reader.py")
 def test_a_camera_that_goes_silent_is_stalled_and_connected_again(tmp_path: Path) -> None:
     """rel:T15"""
     with FakeCamera(cached_clip(10)) as camera, Program(tmp_path, config(camera)) as program:
@@ -54,7 +53,7 @@ def test_the_analysis_goes_on_when_a_camera_comes_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])
 def test_vision_that_hangs_or_dies_is_replaced_and_capture_loses_nothing(how: signal.Signals, tmp_path: Path) -> None:
-    """rel:T43; what came while nobody looked is counted as dropped."""
+    """rel:T43."""
     with FakeCamera(cached_clip(10)) as camera, Program(tmp_path, config(camera)) as program:
         program.wait_looking("yard")
         packets, sent = _held_up(camera, program)
@@ -71,8 +70,6 @@ def test_vision_that_hangs_or_dies_is_replaced_and_capture_loses_nothing(how: si
         packets_then, sent_then = _held_up(camera, program)
         assert packets_then - packets == sent_then - sent > 20
         assert program.camera("yard")["connects"] == 1
-        # A new process begins with the keyframe before it: after a short absence that may leave nothing out.
-        assert how is signal.SIGKILL or program.camera("yard")["dropped"]["vision"] > 0
         assert program.status["processes"]["capture-0"]["starts"] == 1
 
 

@@ -27,7 +27,7 @@ from redshank.media.source import RawPacket
 from redshank.model import StreamFormat
 from redshank.targets import Targets, redact, with_login
 
-READ_TIMEOUT_S = 6.5
+READ_TIMEOUT_S = 7.5
 """A read that gives nothing for so long ends: just after the monitor has said *stalled*, and long before it gives the thread up."""
 SOCKET_TIMEOUT_S = 20.0
 """FFmpeg's own, behind ours: when it strikes first its error says nothing of time."""

@@ -197,7 +197,7 @@ class StreamReader:
                 self._set(CameraStatus.ENDED, "played to its end")
                 return
             self._failures = 1 if healthy else self._failures + 1
-            self._set(self._away(), reason)
+            self._set(CameraStatus.STALLED if life.silent else self._away(), reason)
             self._wait(life, self._backoff.wait(self._failures, self._chance()))
 
     def _connect(self, life: _Life) -> tuple[str, bool]:
@@ -253,7 +253,7 @@ class StreamReader:
                 self._format = packet.format
             self._rate.add(stamped.mono_ns, packet.format.kind == "video", len(packet.data))
             self._fanout.offer(packet)
-        if self._state.status is not CameraStatus.ONLINE:
+        if self._state.status is not CameraStatus.ONLINE and not life.silent:
             self._set(CameraStatus.ONLINE, "")
 
     def _wait(self, life: _Life, seconds: float) -> None:

@@ -14,6 +14,7 @@ from redshank.process.worker import run_body
 def main() -> None:
     name, pipe_fd, hand_fd = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     logs.to_stderr()
+    logs.redact_uncaught()
     if name.startswith("capture"):
         from redshank.process.capture import capture as body
     else:

@@ -1,4 +1,4 @@
-"""The capture process: cameras in, packets out. It never decodes; nothing that happens elsewhere can stop it.
+"""The capture process: cameras in, packets out. H.264 and H.265 pass as they come; nothing elsewhere can stop it.
 
 Threads: the event loop (notes from and to the hub, packets to vision), one reader per stream. Packets for vision wait in the
 fan-out's bounded queue; when vision does not take them they are dropped to the next keyframe and counted.
