@@ -40,6 +40,18 @@ class Site:
     """Whose pictures were asked to be made at once."""
 
 
+class HeardBus(MemoryBus):
+    """Remembers what was published."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[Envelope] = []
+
+    async def publish(self, topic: Topic, envelope: Envelope) -> None:
+        self.heard.append(envelope)
+        await super().publish(topic, envelope)
+
+
 class DeafBus(MemoryBus):
     """A broker that is away and an outbox that is full."""
 
@@ -200,3 +212,19 @@ async def test_vision_without_a_model_is_trouble_until_it_has_one(tmp_path: Path
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"nothing of the kind", JPEG[:12]])
 def test_a_damaged_jpeg_has_no_size(data: bytes) -> None:
     assert jpeg_size(data) == (0, 0)
+
+
+async def test_what_a_kill_kept_from_the_bus_is_said_at_the_next_start_under_the_same_id(tmp_path: Path) -> None:
+    first, second = HeardBus(), HeardBus()
+    async with site(tmp_path, first) as s:
+        worker, _box = vision(s.hub)
+        for seq in range(1, 12):
+            await worker.on_note(Note("look", encode(person(seq))))
+        await until(lambda: s.hub.alerts)
+    said = {e.id for e in first.heard if e.kind == "alert"}
+    async with site(tmp_path, second) as s:
+        await s.hub.say_again()
+    again = {e.id for e in second.heard if e.kind == "alert"}
+    assert said
+    assert again <= said
+    assert {e.data["id"] for e in second.heard} >= {e.data["id"] for e in first.heard if e.kind in ("alert", "event")}

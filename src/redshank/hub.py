@@ -10,6 +10,7 @@ Everything runs on the event loop; it never touches a codec.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -17,19 +18,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import Any
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from redshank.alert.base import Picture
 from redshank.alert.message import local_time, picture_name
 from redshank.bus.base import Bus
-from redshank.bus.messages import TOPICS, Value, decode, envelope
+from redshank.bus.messages import TOPICS, Value, decode, encode, envelope
 from redshank.clock import Clock, new_id
 from redshank.errors import BusError, SourceError
 from redshank.geometry import Polygon
 from redshank.judge import Changes, Judge
-from redshank.model import Alert, CameraState, CameraStatus, Detection, Observation
+from redshank.model import Alert, CameraState, CameraStatus, Detection, Event, Observation
 from redshank.pipe import Note
 from redshank.process.settings import StillRequest
+from redshank.store import alerts, events
 from redshank.store import still as still_store
 from redshank.store.base import Store
 from redshank.supervisor import Worker, guard
@@ -39,6 +42,8 @@ log = logging.getLogger(__name__)
 LOOKS_WAITING = 1000
 CHANGES_WAITING = 2000
 NEWS_WAITING = 500
+AGAIN = 200
+"""Events, and alerts, said again at a start: more than a commit and the queue behind it hold in practice."""
 STILL_DEADLINE_S = 4.0
 RECENT = 100
 """Observations kept per camera: what else was in an alert's picture."""
@@ -109,6 +114,16 @@ class Hub:
         """Set when a camera's status changes and when it is first looked at; whoever shows it clears it."""
         self.unsent = 0
         """Messages the bus could keep nowhere."""
+
+    async def say_again(self) -> None:
+        """At a start: what was committed last may have been killed on its way to the bus. Readers know a message by its id."""
+        read = self._links.store.read
+        last_alerts = await asyncio.to_thread(read, partial(alerts.latest, limit=AGAIN))
+        last_events = await asyncio.to_thread(read, partial(events.latest, limit=AGAIN))
+        for event in reversed(last_events):
+            await self._publish(event)
+        for alert in reversed(last_alerts):
+            await self._publish(alert)
 
     def bus_stats(self) -> Mapping[str, int]:
         return self._links.bus.stats()
@@ -224,7 +239,7 @@ class Hub:
 
     async def _publish(self, value: Value) -> None:
         now = self._links.clock.now()
-        message = envelope(value, new_id(now), now)
+        message = envelope(value, _message_id(value, now), now)
         try:
             await self._links.bus.publish(TOPICS[message.kind], message)
         except BusError as error:
@@ -282,6 +297,14 @@ class Hub:
         """Whether every camera is where it should be."""
         good = (CameraStatus.ONLINE, CameraStatus.SLEEPING, CameraStatus.DISABLED, CameraStatus.ENDED)
         return all(state.status in good for state in self.states.values())
+
+
+def _message_id(value: Value, now: int) -> str:
+    """Of an event or alert: the same for the same state of it, so that saying it again is no second message."""
+    if not isinstance(value, Event | Alert):
+        return new_id(now)
+    state = json.dumps(encode(value), sort_keys=True, separators=(",", ":")).encode()
+    return f"{value.id}-{crc32(state):08x}"
 
 
 def jpeg_size(data: bytes) -> tuple[int, int]:

@@ -185,6 +185,7 @@ class Site:
             await asyncio.to_thread(self._blobs.sweep)
             await self.judge.start()
             await self.bus.start()
+            await self.hub.say_again()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.hub.run())
                 for name, part in (
