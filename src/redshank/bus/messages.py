@@ -44,7 +44,7 @@ class Unreadable(BusError):
 
 
 def envelope(value: Value, id: str, sent: int, site: str = SITE) -> Envelope:
-    """`id` must be new for each state: an event that grows keeps `data.id`, not the envelope's; the same state said again keeps both."""
+    """`id` must be new for each state: an event that grows keeps `data.id`, not the envelope's; the same state keeps both."""
     match value:
         case Observation():
             stream, epoch, seq, time = value.stream, value.epoch, value.seq, value.time
