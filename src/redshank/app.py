@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from redshank.alert.base import Channel
-    from redshank.config.document import Problem
     from redshank.config.load import Loaded
     from redshank.media.settings import SourceSettings
     from redshank.vision.detect import Detector
@@ -223,16 +222,6 @@ def _just_this(url: str, allowed: Sequence[str]) -> Targets:
         raise ConfigError(f"not an address: {error}") from None
     port = given or {"rtsp": 554, "rtsps": 322, "https": 443}.get(parts.scheme, 80)
     return Targets([*allowed, f"{parts.hostname}:{port}"] if parts.hostname else allowed)
-
-
-def label_problems(loaded: Loaded) -> Sequence[Problem]:
-    """Labels the configured model does not know; nothing while the model is not on this machine."""
-    from redshank.config.load import check_labels
-    from redshank.vision.models import default_store, stored
-
-    known = {one.name: one.recipe.labels for one in stored(default_store())}
-    labels = known.get(loaded.config.detector.model)
-    return check_labels(loaded, labels) if labels else ()
 
 
 def open_detector(name: str, bars: Progress | None = None, device: str = "auto") -> Detector:

@@ -13,11 +13,11 @@ from redshank.errors import StoreError
 from redshank.geometry import Polygon
 from redshank.media.clip import Clip
 from redshank.media.decode import Decoder
-from redshank.model import Detection, Event, Frame, Packet, StreamFormat, Track, TrackState
+from redshank.media.picture import jpeg_frame
+from redshank.model import Detection, Event, Frame, Track, TrackState
 from redshank.vision.picture import annotate, bgr, jpeg, still
 from redshank.vision.stills import Still
 
-JPEG = StreamFormat("video", "mjpeg", Fraction(1, US_PER_S))
 OPTIONS = {"preset": "veryfast", "crf": "23"}
 Progress = Callable[[float, float | None], object]
 
@@ -72,7 +72,8 @@ def write_snapshot(folder: Path, clip: Clip, event: Event, best: Still, zones: M
     path = (
         folder / f"{clip.camera}-{seconds:07.2f}s-{event.label.replace('/', '_').replace(' ', '-')}-{event.id[-6:]}.jpg"
     )
-    frame = _of_jpeg(best)
+    frame = jpeg_frame(best.jpeg, best.time)
+    assert frame is not None  # we encoded it ourselves
     drawn = annotate(bgr(frame), [Detection(event.label, event.score, best.box)], zones)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,10 +81,3 @@ def write_snapshot(folder: Path, clip: Clip, event: Event, best: Still, zones: M
     except OSError as error:
         raise StoreError(f"--snapshots: {path}: {error.strerror}") from error
     return path
-
-
-def _of_jpeg(still: Still) -> Frame:
-    packet = Packet("", "", 0, 0, JPEG, still.time, 0, 0, 0, 0, True, still.jpeg)
-    frame = Decoder().keyframe(packet)
-    assert frame is not None  # we encoded it ourselves
-    return frame

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from redshank.clock import NS_PER_S, SystemClock, cpu_ns
+from redshank.clock import SystemClock, cpu_ns
 
 _MONO = SystemClock()
 
@@ -44,8 +44,3 @@ class Stages:
             name: {"calls": c.calls, "cpu_ms": round(c.cpu_ns / 1e6, 3), "wall_ms": round(c.wall_ns / 1e6, 3)}
             for name, c in list(self.costs.items())
         }
-
-    def seconds(self, stage: str) -> float:
-        """Wall seconds spent in a stage."""
-        cost = self.costs.get(stage)
-        return cost.wall_ns / NS_PER_S if cost else 0.0

@@ -16,6 +16,7 @@ import av
 
 from redshank.clock import NS_PER_S, Clock
 from redshank.errors import SourceMissing, SourceUnusable
+from redshank.media.pyav import format_of
 from redshank.media.source import RawPacket
 from redshank.model import StreamFormat
 
@@ -79,20 +80,6 @@ def _demux(container: av.container.InputContainer) -> tuple[tuple[StreamFormat, 
         key = packet.is_keyframe or format.kind == "audio"
         units.append(RawPacket(format, pts, packet.dts, packet.duration or 0, key, bytes(packet)))
     return tuple(formats.values()), units
-
-
-def format_of(stream: av.stream.Stream) -> StreamFormat:
-    """PyAV's description of a stream in our words."""
-    context = stream.codec_context
-    extradata = bytes(context.extradata or b"")
-    assert stream.time_base is not None
-    if isinstance(stream, av.VideoStream):
-        fps = float(stream.average_rate or 0)
-        return StreamFormat("video", context.name, stream.time_base, extradata, stream.width, stream.height, fps)
-    assert isinstance(stream, av.AudioStream)
-    return StreamFormat(
-        "audio", context.name, stream.time_base, extradata, sample_rate=stream.rate, channels=stream.channels
-    )
 
 
 def _trimmed(formats: tuple[StreamFormat, ...], raw: list[RawPacket]) -> Clip:

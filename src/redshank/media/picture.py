@@ -26,6 +26,12 @@ def picture_file(path: Path, max_pixels: int = MAX_PIXELS) -> Frame:
     return frame
 
 
+def jpeg_frame(data: bytes, time: int) -> Frame | None:
+    """A JPEG of our own as a frame of that time; None when it is damaged."""
+    format = StreamFormat("video", "mjpeg", Fraction(1, 1_000_000))
+    return Decoder().keyframe(Packet("", "", 0, 0, format, time, 0, 0, 0, 0, True, data))
+
+
 def picture_packet(path: Path, max_pixels: int = MAX_PIXELS) -> Packet:
     """The undecoded file as one keyframe, for the camera pipeline. Raises SourceMissing or SourceUnusable."""
     data = _read(path)

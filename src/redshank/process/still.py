@@ -11,11 +11,11 @@ import asyncio
 import struct
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 
 from redshank.errors import RedshankError
 from redshank.media.decode import Decoder
-from redshank.model import Frame, Packet, StreamFormat
+from redshank.media.picture import jpeg_frame
+from redshank.model import Frame
 from redshank.pipe import Note, Pipe, unpack
 from redshank.process.settings import StillRequest
 from redshank.process.wire import Receiver
@@ -90,7 +90,7 @@ def draw(request: StillRequest, packets: bytes, fallback: Still | None) -> tuple
         frame = cover(frame, request.privacy) if request.privacy else frame
     elif fallback is not None:
         # Another moment than was asked for: the box is where the object was then.
-        frame = _of_jpeg(request, fallback.jpeg)
+        frame = jpeg_frame(fallback.jpeg, request.time)
         shown = tuple(replace(one, box=fallback.box) for one in shown[:1])
     if frame is None:
         return b"", "no picture of that moment is in memory any more"
@@ -109,12 +109,6 @@ def nearest(packets: bytes, time: int) -> Frame | None:
     for frame in decoder.flush():
         best = _closer(best, frame, time)
     return best
-
-
-def _of_jpeg(request: StillRequest, data: bytes) -> Frame | None:
-    form = StreamFormat("video", "mjpeg", Fraction(1, 1_000_000))
-    packet = Packet(request.camera, "", 0, 0, form, request.time, 0, 0, 0, 0, True, data)
-    return Decoder().keyframe(packet)
 
 
 def _closer(best: Frame | None, frame: Frame, time: int) -> Frame:
