@@ -228,6 +228,110 @@ class CameraState:
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """One recorded MP4 file of a stream: the row about it. (camera, stream, seq) names it for ever."""
+
+    camera: str
+    stream: str
+    seq: int
+    """Rises with each file of a stream and never repeats: `epoch` * 2**20 + a counter."""
+    volume: str
+    """Id of the volume it lies on."""
+    path: str
+    """Below the volume's root: `<camera>/<stream>/<YYYY-MM-DD>/<HH>/<MM.SS>-<seq>.mp4`, UTC."""
+    start: int
+    """Wall time at which its first picture is shown."""
+    end: int
+    """Wall time at which what follows it is shown, or would be; start < end."""
+    bytes: int
+    """Of the whole file."""
+    media_from: int
+    """Where its first fragment begins: the bytes before are ftyp and moov."""
+    media_to: int
+    """Where its last fragment ends: the bytes after are an index for other players."""
+    frames: int
+    """Pictures in it."""
+    video: str
+    """h264 or hevc."""
+    width: int
+    height: int
+    epoch: int
+    setup: str
+    """Equal for two segments exactly when they share track formats, so that one `moov` serves both: 16 hex digits."""
+    index: bytes
+    """Where playing can begin: per keyframe (µs since `start`, byte offset), packed `<II`; see `media.segment`."""
+    audio: str = ""
+    """aac, or empty."""
+    boot: str = ""
+    """The kernel's boot id: the monotonic times of two segments compare only within one."""
+    mono_ns: int = 0
+    """Monotonic time of `start`: with it a wall clock that was wrong can be put right later (rel:T30)."""
+    sha256: str = ""
+    """Of the whole file, hex."""
+    motion: float | None = None
+    """Most motion analysis saw meanwhile, 0–1; None when nobody looked, which retention treats as motion."""
+
+
+class GapReason(StrEnum):
+    """Why there is no footage. Wanted: private, off (the user's mode or schedule), idle (nothing moved, in a mode that records only then),
+    expired (retention). Not wanted: the rest. `lost` is footage that was there and is damaged or missing."""
+
+    OFFLINE = "offline"
+    STALLED = "stalled"
+    RESTART = "restart"
+    PRIVATE = "private"
+    OFF = "off"
+    IDLE = "idle"
+    EXPIRED = "expired"
+    DISK_FULL = "disk_full"
+    DISK_ERROR = "disk_error"
+    SLOW_DISK = "slow_disk"
+    CORRUPT = "corrupt"
+    CLOCK = "clock"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
+WANTED_GAPS = frozenset({GapReason.PRIVATE, GapReason.OFF, GapReason.IDLE, GapReason.EXPIRED})
+"""Do not count against completeness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A span of an enabled stream without footage. Every second of it is in a segment or in a gap, never in both."""
+
+    camera: str
+    stream: str
+    start: int
+    end: int | None
+    """None while it goes on."""
+    reason: GapReason
+
+
+class KeepClass(StrEnum):
+    """What a segment is kept for, least first: retention lets go of plain footage first, of alerts last."""
+
+    CONTINUOUS = "continuous"
+    MOTION = "motion"
+    DETECTION = "detection"
+    ALERT = "alert"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What retention must not delete."""
+
+    id: str
+    camera: str
+    """Empty: every camera."""
+    start: int
+    end: int
+    reason: str
+    """Why, for people."""
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened: a track's life, plain motion, a health change. Sent again with the same id as it grows."""
 
