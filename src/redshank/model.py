@@ -243,8 +243,8 @@ class Segment:
     """Wall time at which its first picture is shown."""
     end: int
     """Wall time at which what follows it is shown, or would be; start < end."""
-    bytes: int
-    """Of the whole file."""
+    size: int
+    """Bytes of the whole file."""
     media_from: int
     """Where its first fragment begins: the bytes before are ftyp and moov."""
     media_to: int
