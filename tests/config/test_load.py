@@ -83,7 +83,6 @@ def test_a_file_of_frigate_runs_and_what_is_unknown_is_told(tmp_path: Path) -> N
     assert camera.objects.filters["person"].min_area == pytest.approx(5000 / 1280 / 720)
     unknown = [
         "mqtt",
-        "record",
         "objects.filters.person.threshold",
         "cameras.back.ffmpeg",
         "cameras.back.snapshots",
@@ -396,3 +395,22 @@ def test_a_byte_that_is_not_utf8_is_told_and_the_rest_counts(tmp_path: Path) -> 
 def test_an_unknown_zone_in_the_environment_is_ignored() -> None:
     assert local_zone({"TZ": "Europe/Vienna"}) == "Europe/Vienna"
     assert local_zone({"TZ": "Mars/Base"}) not in ("Mars/Base", "")
+
+
+def test_recording_is_set_for_all_and_for_one_camera_in_short_forms(tmp_path: Path) -> None:
+    result = loaded(
+        tmp_path,
+        """
+        record: {continuous: {days: 3}, motion: 12h, alerts: {retain: {days: 2w, mode: all}}, schedule: "mon 8:00-9:00", quota: 1.5TB}
+        storage: {volumes: {nas: /mnt/nas, default: {path: /srv/video, reserve: 10GiB}}}
+        cameras:
+          a: {url: "rtsp://10.0.0.1/1", record: {mode: motion, volume: nas, max_days: 30d, schedule: always}}
+          b: {url: "rtsp://10.0.0.2/1", record: {volume: nsa, detections: forever}}
+        """,
+    )
+    a, b = (result.config.cameras[name].record for name in "ab")
+    assert (a.mode, a.volume, a.max_days, a.schedule, a.quota) == ("motion", "nas", 30.0, (), 1_500_000_000_000)
+    assert (a.continuous.days, a.motion.days, a.alerts.days) == (3.0, 0.5, 14.0)
+    assert (b.volume, b.detections.days, len(b.schedule)) == ("default", "forever", 1)
+    assert result.config.storage.volumes["default"].reserve == 10 * 1024**3
+    assert [(p.where.key, p.value) for p in result.problems] == [("cameras.b.record.volume", "'nsa'")]

@@ -21,10 +21,11 @@ from redshank.config.build import did_you_mean, lenient, place_of, shown, strict
 from redshank.config.channel import CHANNELS, Channel
 from redshank.config.document import MAX_CHARS, Place, Problem, Text, Tree, parse, parse_value, text, walk
 from redshank.config.fields import CAMERA_SLUG, NAME
-from redshank.config.references import check_rule, check_zones, label_places
+from redshank.config.record import DEFAULT_VOLUME
+from redshank.config.references import check_rule, check_volume, check_zones, label_places
 from redshank.config.schema import MOTION, Camera, Config, Rule
 from redshank.config.secret import fill
-from redshank.config.source import normal, size_of
+from redshank.config.source import SECTIONS, normal, size_of
 from redshank.errors import ConfigError
 
 PREFIX = "REDSHANK__"
@@ -168,11 +169,16 @@ def _build(raw: dict[str, Tree], folder: Path, problems: list[Problem]) -> Confi
     common = lenient(Config, {k: v for k, v in raw.items() if k not in NAMED}, context, problems)
     wrong = {problem.where for problem in problems}
     named = {section: _names(raw, section, problems) for section in NAMED}
-    inherited = {k: v for k, v in _right(raw, wrong).items() if k in ("detect", "motion", "objects")}
+    inherited = {k: v for k, v in _right(raw, wrong).items() if k in SECTIONS}
     cameras = {
         slug: _camera(tree, where, inherited, context, problems) for slug, (where, tree) in named["cameras"].items()
     }
-    kept = {slug: camera for slug, camera in cameras.items() if camera is not None}
+    volumes = {DEFAULT_VOLUME, *common.storage.volumes}
+    kept = {
+        slug: check_volume(camera, named["cameras"][slug][1], named["cameras"][slug][0], sorted(volumes), problems)
+        for slug, camera in cameras.items()
+        if camera is not None
+    }
     channels = {name: _channel(tree, where, context, problems) for name, (where, tree) in named["channels"].items()}
     known = {
         "cameras": tuple(named["cameras"]),

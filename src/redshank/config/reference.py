@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from redshank.config.build import fields
 from redshank.config.channel import CHANNELS
 from redshank.config.schema import Config
-from redshank.config.source import ACCESS
+from redshank.config.source import ACCESS, SECTIONS
 
 _HEAD = """\
 # Configuration reference
@@ -37,7 +37,7 @@ def markdown() -> str:
 
 def _inherited(key: str) -> bool:
     """Keys of a camera that are listed at their global section."""
-    return key.startswith(("cameras.<name>.detect.", "cameras.<name>.motion.", "cameras.<name>.objects."))
+    return key.startswith(tuple(f"cameras.<name>.{section}." for section in SECTIONS))
 
 
 def _channel(kind: str) -> list[tuple[str, str, Any, Any]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from redshank.config.build import did_you_mean, place_of
+from redshank.config.build import did_you_mean, place_of, shown
 from redshank.config.document import Place, Problem, Text, Tree
+from redshank.config.record import DEFAULT_VOLUME
 from redshank.config.schema import Camera, Rule
 
 Known = Mapping[str, Sequence[str]]
@@ -66,3 +67,14 @@ def _object_labels(section: Tree) -> Iterator[tuple[str, Place]]:
 def _words(tree: Tree) -> list[tuple[str, Place]]:
     items = tree if isinstance(tree, list) else [tree]
     return [(w.strip(), item.where) for item in items if isinstance(item, Text) for w in item.split(",") if w.strip()]
+
+
+def check_volume(camera: Camera, tree: Tree, where: Place, volumes: Sequence[str], problems: list[Problem]) -> Camera:
+    """The camera, recording to the default volume when the one it names does not exist: footage first."""
+    record = camera.record
+    if record.volume in volumes:
+        return camera
+    place = place_of(tree, ("record", "volume"), where)
+    expected = f"expected one of storage.volumes ({', '.join(volumes)}){did_you_mean(record.volume, list(volumes))}; default is used"
+    problems.append(Problem(place, shown(record.volume, "volume"), expected))
+    return camera.model_copy(update={"record": record.model_copy(update={"volume": DEFAULT_VOLUME})})

@@ -32,6 +32,7 @@ from redshank.config.fields import (
     named,
     split_login,
 )
+from redshank.config.record import Backup, Record, Storage, Web
 from redshank.config.secret import Secret
 from redshank.config.source import ACCESS
 from redshank.model import SITE
@@ -198,6 +199,8 @@ class Camera(Section):
     """As the global section; keys here win."""
     objects: Objects = Objects()
     """As the global section; keys here win."""
+    record: Record = Record()
+    """As the global section; keys here win."""
     privacy_masks: Polygons = Field(default_factory=dict)
     """Areas made black before detection and in every picture: `name: x,y,x,y,…`."""
     zones: Annotated[Mapping[Name, Zone], named] = Field(default_factory=dict)
@@ -290,6 +293,14 @@ class Config(Section):
     """What counts as motion; each camera may differ."""
     objects: Objects = Objects()
     """What is followed; each camera may differ."""
+    record: Record = Record()
+    """What is recorded and how long it stays; each camera may differ."""
+    storage: Storage = Storage()
+    """Where recordings lie."""
+    backup: Backup = Backup()
+    """Copies of the database."""
+    web: Web = Web()
+    """The page and the API."""
     cameras: Mapping[Slug, Camera] = Field(default_factory=dict)
     """By name: lower-case letters, digits, `_` and `-`. The name never changes; `friendly_name` may."""
     rules: Mapping[Name, Rule] = Field(default_factory=dict)

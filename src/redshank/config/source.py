@@ -20,7 +20,7 @@ ACCESS = (
     "audio",
 )
 """Fields of a stream that may stand at the camera, for all its streams."""
-SECTIONS = ("detect", "motion", "objects")
+SECTIONS = ("detect", "motion", "objects", "record")
 """Global sections a camera may override."""
 ROLES = ("detect", "record", "audio")
 
