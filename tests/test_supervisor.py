@@ -241,3 +241,14 @@ def test_a_traceback_belongs_to_the_line_before_it(heard: pytest.LogCaptureFixtu
         before = logs.repeat("vision-0", line, before)
     assert [(record.name, record.levelname) for record in heard.records] == [("redshank.camera", "ERROR")] * 4
     assert heard.records[-1].getMessage() == "IndexError: 100% of it"
+
+
+async def test_what_a_worker_says_while_it_ends_is_heard_before_it_counts_as_gone() -> None:
+    heard = Heard()
+    async with kept(heard.worker("parting")):
+        async with asyncio.timeout(10):
+            while not heard.notes:
+                await CLOCK.sleep(0.02)
+        heard.changes.clear()
+    assert [note.kind for note in heard.notes] == ["hello", "bye"]
+    assert heard.changes == [False]

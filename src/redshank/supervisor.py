@@ -110,11 +110,11 @@ class Supervisor:
             return await self._serve(worker, pipe)
         finally:
             worker.pipe = worker.hand = worker.pid = None
-            worker.on_change(False)
+            await _end(process, worker, pipe)
             pipe.close()
             hand.close()
-            await _end(process)
-            # Its last words; not for ever, since a child of its own may hold the other end.
+            worker.on_change(False)
+            # What it wrote last; not for ever, since a child of its own may hold the other end.
             await asyncio.wait({told}, timeout=LAST_WORDS_S)
             told.cancel()
 
@@ -130,10 +130,7 @@ class Supervisor:
             except PipeBroken:
                 return "it ended by itself"
             if note.kind != "beat":
-                try:
-                    await worker.on_note(note)
-                except Exception:  # the one place: a note that cannot be handled costs its sender, never the hub
-                    log.exception("a note could not be handled", extra={"worker": worker.name, "note": note.kind})
+                if not await _heard(worker, note):
                     return f"its note {note.kind!r} could not be handled, see the log"
                 continue
             if note.header.get("stuck_s", 0) > SILENT_S:
@@ -210,8 +207,9 @@ async def _repeat(worker: str, stderr: asyncio.StreamReader | None) -> None:
             before = logs.repeat(worker, words, before)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """SIGTERM, then SIGKILL; a stopped process only answers to the latter."""
+async def _end(process: asyncio.subprocess.Process, worker: Worker, pipe: Pipe) -> None:
+    """SIGTERM, then SIGKILL; a stopped process only answers to the latter. What it says while it ends is still heard."""
+    heard = asyncio.ensure_future(_hear_out(worker, pipe))
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
@@ -223,3 +221,23 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
             await process.wait()
+    await asyncio.wait({heard}, timeout=LAST_WORDS_S)
+    heard.cancel()
+
+
+async def _hear_out(worker: Worker, pipe: Pipe) -> None:
+    with contextlib.suppress(PipeBroken):
+        while True:
+            note = await pipe.read()
+            if note.kind != "beat":
+                await _heard(worker, note)
+
+
+async def _heard(worker: Worker, note: Note) -> bool:
+    """The one place that may catch everything: a note that cannot be handled costs its sender, never the hub."""
+    try:
+        await worker.on_note(note)
+    except Exception:
+        log.exception("a note could not be handled", extra={"worker": worker.name, "note": note.kind})
+        return False
+    return True

@@ -1,6 +1,7 @@
 """A worker for the tests of the supervisor: `python -m tests.process.child NAME PIPE_FD HAND_FD`; NAME says how it behaves.
 
 good     beats ten times a second, tells its settings back
+parting  as good; asked to end, it still says `bye`
 silent   beats once and never again, deaf to SIGTERM
 stuck    says that a thread of it has not moved for a minute
 crash    ends at once
@@ -31,16 +32,23 @@ def main() -> None:
             pipe.sendall(b"\xff" * 64)
         case "stuck":
             pipe.sendall(pack(Note("beat", {"stuck_s": 60.0, "stuck_in": "the detector", "blamed": "yard"})))
+        case "parting":
+            signal.signal(signal.SIGTERM, lambda *_: _part(pipe))
         case "silent":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             pipe.sendall(pack(Note("beat", {})))
         case "talker":
             print("WARNING redshank.vision: something odd\nTraceback\n" + "x" * 200_000, file=sys.stderr, flush=True)
     pipe.sendall(pack(Note("hello", {"settings": settings.decode()})) if kind != "garbage" else b"")
-    while kind in ("good", "talker"):
+    while kind in ("good", "talker", "parting"):
         pipe.sendall(pack(Note("beat", {"well": True})))
         CLOCK.wait(0.1)
     CLOCK.wait(60)
+
+
+def _part(pipe: socket.socket) -> None:
+    pipe.sendall(pack(Note("bye")))
+    sys.exit(0)
 
 
 def _settings(pipe: socket.socket) -> bytes:
