@@ -1,0 +1,133 @@
+"""What footage may go, and in what order. Pure: no disk, database or clock; `keep` does what is decided here.
+
+Three reasons let footage go: its age (days per class), its camera's quota, and the room on its volume. Whatever the reason, what is
+held or still being written stays; where there is a choice, plain footage goes before motion, motion before detections, alerts last,
+and the oldest of a class first. Times are UTC microseconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from redshank.clock import US_PER_S
+from redshank.model import Hold, KeepClass, Segment
+
+DAY_US = 86_400 * US_PER_S
+FOREVER = 1 << 62
+"""A time that does not come; fits a 64-bit column."""
+RANK = {klass: rank for rank, klass in enumerate(KeepClass)}
+"""What goes first has the lowest."""
+
+SHARE = 0.2
+"""Of all files: one plan that lets go of more is asked about."""
+TIMES_NORMAL = 2.0
+"""Days' worth of files at the normal rate: the same."""
+FEW = 10
+"""Files, up to which nothing is asked: of ten files a fifth is two."""
+
+Key = tuple[str, str, int]
+"""(camera, stream, seq) of a segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How long the footage of one camera stays. `None` days: for ever."""
+
+    days: Mapping[KeepClass, float | None] = field(default_factory=dict)
+    """By class; one that is missing stays for ever."""
+    max_days: float | None = None
+    """Nobody may exceed it; only holds stand above it."""
+    quota: int | None = None
+    """Most bytes of all its streams."""
+    pre_us: int = 5 * US_PER_S
+    post_us: int = 5 * US_PER_S
+    """What belongs to an event before it began and after it ended."""
+
+    def kept_days(self, klass: KeepClass) -> float | None:
+        """A higher class is footage of the lower ones too, so it never stays shorter than they do."""
+        days = [self.days.get(lower) for lower in KeepClass if RANK[lower] <= RANK[klass]]
+        known = [limit for limit in days if limit is not None]
+        limits = [max(known)] if len(known) == len(days) else []
+        return min([*limits, self.max_days] if self.max_days is not None else limits, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """A segment as retention sees it."""
+
+    segment: Segment
+    klass: KeepClass
+    held: bool = False
+    running: bool = False
+    """Still being written, or about to be put into the database."""
+
+    @property
+    def key(self) -> Key:
+        return (self.segment.camera, self.segment.stream, self.segment.seq)
+
+    @property
+    def free(self) -> bool:
+        """Whether it may go at all."""
+        return not self.held and not self.running
+
+
+def is_held(segment: Segment, holds: Iterable[Hold]) -> bool:
+    """Whether a hold covers any of it."""
+    return any(
+        hold.camera in ("", segment.camera) and hold.start < segment.end and segment.start < hold.end for hold in holds
+    )
+
+
+def expires(footage: Footage, policy: Policy) -> int:
+    """When its age lets it go; FOREVER when nothing ever does."""
+    days = policy.kept_days(footage.klass)
+    return FOREVER if days is None else min(FOREVER, footage.segment.end + round(days * DAY_US))
+
+
+def aged(footage: Iterable[Footage], policies: Mapping[str, Policy], now: int) -> list[Footage]:
+    """What its age lets go now, as it came. Footage of a camera without a policy stays."""
+    return [
+        one
+        for one in footage
+        if one.free and (policy := policies.get(one.segment.camera)) is not None and expires(one, policy) <= now
+    ]
+
+
+def order(one: Footage) -> tuple[int, int, Key]:
+    """Sorts by what goes first."""
+    return (RANK[one.klass], one.segment.start, one.key)
+
+
+def choose(footage: Iterable[Footage], need: int) -> list[Footage]:
+    """As little as frees `need` bytes, in the order in which things go; all that may go when that is not enough."""
+    chosen: list[Footage] = []
+    freed = 0
+    for one in sorted((one for one in footage if one.free), key=order):
+        if freed >= need:
+            break
+        chosen.append(one)
+        freed += one.segment.size
+    return chosen
+
+
+def normal_rate(let_go: Sequence[int], recorded_per_day: float) -> float:
+    """Files a day: what went on each of the last days, or what comes in, whichever is more. 0: nothing is known yet.
+
+    What comes in counts because sooner or later as much goes: the first day that reaches its age is nothing unusual.
+    """
+    return max(sum(let_go) / len(let_go) if let_go else 0.0, recorded_per_day)
+
+
+def brake(planned: int, files: int, normal: float, days: float = 1.0) -> str:
+    """Why so large a plan has to be asked about; empty when it need not be.
+
+    planned, files: how many files would go, of how many. normal: files a day (`normal_rate`). days: since retention was last at work.
+    """
+    if planned <= FEW:
+        return ""
+    if planned > SHARE * files:
+        return f"{planned} of {files} files would go at once"
+    if normal and planned > TIMES_NORMAL * normal * max(1.0, days):
+        return f"{planned} files would go at once, normal are {normal:.0f} a day"
+    return ""
