@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import Connection, RowMapping, Table, Update, and_, bindparam, insert, update
 
-from redshank.model import Alert, Box, Condition, Event, Notification, Verdict
+from redshank.model import Alert, Box, Condition, Event, Gap, GapReason, Hold, Notification, Segment, Verdict
 
 Row = Mapping[str, Any] | RowMapping
+SEGMENT = tuple(field.name for field in fields(Segment))
+"""Columns of a segment, named as its fields."""
 
 
 def upsert(conn: Connection, table: Table, row: Mapping[str, Any]) -> None:
@@ -117,3 +120,19 @@ def alert_in(row: Row) -> Alert:
 def notification_in(row: Row) -> Notification:
     names = ("id", "alert", "channel", "kind", "status", "created", "due", "attempts", "error")
     return Notification(**{name: cast("Any", row[name]) for name in names})
+
+
+def segment_out(segment: Segment, site: str) -> dict[str, Any]:
+    return {**asdict(segment), "site": site}
+
+
+def segment_in(row: Row) -> Segment:
+    return Segment(**{name: cast("Any", row[name]) for name in SEGMENT})
+
+
+def gap_in(row: Row) -> Gap:
+    return Gap(row["camera"], row["stream"], row["start"], row["end"], GapReason(row["reason"]))
+
+
+def hold_in(row: Row) -> Hold:
+    return Hold(**{name: row[name] for name in ("id", "camera", "start", "end", "reason", "created")})

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, MetaData, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
 
 from redshank.model import SITE
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; the same as the head of `store/migrations`. An equal value in the database means nothing to do."""
 
 metadata = MetaData()
@@ -39,6 +39,10 @@ def _time(name: str, comment: str, nullable: bool = False) -> Column[int]:
 
 def _json(name: str, comment: str, nullable: bool = False) -> Column[Any]:
     return Column(name, JSON(none_as_null=True), nullable=nullable, comment=comment)
+
+
+def _count(name: str, comment: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, comment=comment)
 
 
 def _number() -> Column[int]:
@@ -84,6 +88,7 @@ events = Table(
     Index("events_by_time", "site", "start"),
     Index("events_by_camera", "site", "camera", "start"),
     Index("events_open", "site", "end", "camera"),
+    Index("events_spans", "site", "camera", "kind", "start", "end"),  # holds all that retention asks of an event
     comment="things that happened",
 )
 
@@ -209,4 +214,125 @@ pictures = Table(
     Index("pictures_by_alert", "site", "alert"),
     Index("pictures_by_time", "site", "camera", "time"),
     comment="where stills are",
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    _site(primary_key=True),
+    _text("camera", "camera id", primary_key=True),
+    _text("stream", "main or sub", primary_key=True),
+    Column(
+        "seq",
+        BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        comment="rises with each file of a stream, never repeats",
+    ),
+    _text("volume", "id of the volume it lies on"),
+    _text("path", "file below the root of the volume"),
+    _time("start", "its first picture is shown"),
+    _time("end", "what follows it is shown"),
+    _count("size", "bytes of the file"),
+    _count("media_from", "byte at which the first fragment begins"),
+    _count("media_to", "byte at which the last fragment ends"),
+    Column("frames", Integer, nullable=False, comment="pictures in it"),
+    _text("video", "h264 or hevc"),
+    Column("width", Integer, nullable=False, comment="pixels"),
+    Column("height", Integer, nullable=False, comment="pixels"),
+    _count("epoch", "start of the program that recorded it"),
+    _text("setup", "equal where one moov serves two segments"),
+    Column("index", LargeBinary, nullable=False, comment="per keyframe (us since start, byte offset), packed <II"),
+    _text("audio", "aac, or empty"),
+    _text("boot", "boot id of the kernel, or empty"),
+    _count("mono_ns", "monotonic time of start, nanoseconds; compares only within one boot"),
+    _text("sha256", "of the file, hex; empty when not computed"),
+    Column("motion", Float, nullable=True, comment="most motion seen meanwhile, 0-1; null when nobody looked"),
+    _time("due", "retention may let go of it from then on; null until retention has looked at it", nullable=True),
+    Index("segments_by_time", "site", "camera", "stream", "start", "end"),
+    Index("segments_due", "site", "volume", "due"),
+    comment="recorded files",
+)
+
+segment_totals = Table(
+    "segment_totals",
+    metadata,
+    _site(primary_key=True),
+    _text("camera", "camera id", primary_key=True),
+    _text("stream", "main or sub", primary_key=True),
+    _text("volume", "id of a volume", primary_key=True),
+    _count("count", "segments there"),
+    _count("bytes", "of their files"),
+    _time("first", "start of the earliest"),
+    _time("last", "end of the latest"),
+    comment="sums over segments, changed in the same transactions",
+)
+
+deletions = Table(
+    "deletions",
+    metadata,
+    _site(primary_key=True),
+    _text("volume", "id of the volume", primary_key=True),
+    _text("path", "file below its root", primary_key=True),
+    _count("size", "bytes of the file"),
+    comment="files whose row is gone and that are still to be unlinked",
+)
+
+gaps = Table(
+    "gaps",
+    metadata,
+    _site(primary_key=True),
+    _text("camera", "camera id", primary_key=True),
+    _text("stream", "main or sub", primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False, comment="footage ends there, UTC microseconds"),
+    _time("end", "footage begins again; null while it goes on", nullable=True),
+    _text("reason", "offline, private, expired …"),
+    comment="spans without footage; never over footage, never over one another",
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    _text("id", "UUIDv7", primary_key=True),
+    _site(),
+    _text("camera", "camera id; empty = every camera"),
+    _time("start", "held from"),
+    _time("end", "held until"),
+    _text("reason", "why, for people"),
+    _time("created", "when it was set"),
+    Index("holds_by_camera", "site", "camera", "start"),
+    comment="footage that retention must not delete",
+)
+
+volumes = Table(
+    "volumes",
+    metadata,
+    _site(primary_key=True),
+    _text("id", "as in the identity file of the volume", primary_key=True),
+    _text("path", "root it was last opened at; empty when another volume took its place"),
+    _count("opened", "counter that rises with each opening, also in the identity file"),
+    comment="places where footage lies",
+)
+
+switches = Table(
+    "switches",
+    metadata,
+    _site(primary_key=True),
+    _text("name", "private …", primary_key=True),
+    _text("camera", "camera id; empty = every camera", primary_key=True),
+    _text("value", "on, off …"),
+    _time("until", "holds until then; null = until it is changed", nullable=True),
+    comment="what people switch while it runs, kept over restarts",
+)
+
+config_history = Table(
+    "config_history",
+    metadata,
+    _number(),
+    _site(),
+    _time("time", "when it came into use"),
+    _text("sha256", "of the text, hex"),
+    _text("text", "the configuration file as it was, without resolved secrets"),
+    Index("config_history_by_time", "site", "time"),
+    comment="every configuration that was in use",
 )
