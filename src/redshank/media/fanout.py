@@ -5,6 +5,7 @@ The writer is the stream's reader thread; readers are the event loop (woken thro
 
 Each reader has its own bounded queue. Overflow rule: a reader whose queue is full loses what it has not taken, then everything up
 to the next keyframe; all of it is counted in `dropped`. A slow reader hurts only itself, and what it gets always decodes.
+A *sink* (the recorder's) takes each packet as it comes, under the lock, and has a queue and a rule of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from redshank.clock import NS_PER_S
 from redshank.model import Packet, StreamFormat
@@ -33,6 +35,14 @@ QUEUE = Bounds(4.0, 8 * 1024 * 1024)
 def starts(packet: Packet) -> bool:
     """Whether decoding can begin here."""
     return packet.keyframe and packet.format.kind == "video"
+
+
+class Sink(Protocol):
+    """Takes every packet at once."""
+
+    def offer(self, packet: Packet) -> None:
+        """Called on the writer's thread with the fan-out's lock held: takes microseconds, never waits, never calls back."""
+        ...
 
 
 class Reader:
@@ -83,6 +93,11 @@ class Reader:
         self._bytes = 0
         return packets
 
+    def _forget(self) -> int:
+        """What waits is not for reading any more; how much it was. Called by the fan-out with its lock held."""
+        self._synced = False
+        return len(self._drain())
+
     def _offer(self, packet: Packet) -> None:
         """Called by the fan-out with its lock held."""
         if starts(packet):
@@ -118,6 +133,10 @@ class Fanout:
     def __init__(self, ring: Bounds = RING) -> None:
         self.lock = threading.Lock()
         self.readers: set[Reader] = set()
+        self.silenced = 0
+        """Packets nobody was given because the stream was silent."""
+        self._sinks: tuple[Sink, ...] = ()
+        self._silent = False
         self._ring: deque[Packet] = deque()
         self._ring_bytes = 0
         self._bounds = ring
@@ -133,9 +152,35 @@ class Fanout:
     def offer(self, packet: Packet) -> None:
         """Keep one packet and hand it to every reader; never waits for them."""
         with self.lock:
+            if self._silent:
+                self.silenced += 1
+                return
             self._keep(packet)
+            for sink in self._sinks:
+                sink.offer(packet)
             for reader in self.readers:
                 reader._offer(packet)
+
+    def attach(self, sink: Sink) -> None:
+        """Give it every packet from now on. Idempotent."""
+        with self.lock:
+            if sink not in self._sinks:
+                self._sinks = (*self._sinks, sink)
+
+    def detach(self, sink: Sink) -> None:
+        """No packet reaches it once this returns. Idempotent."""
+        with self.lock:
+            self._sinks = tuple(each for each in self._sinks if each is not sink)
+
+    def silence(self, on: bool) -> None:
+        """Privacy: while on, what comes is forgotten at once and counted in `silenced`. Once this returns with True, nothing is left in
+        the ring or in any reader's queue; afterwards each reader begins with the next keyframe."""
+        with self.lock:
+            if on and not self._silent:
+                self._clear()
+                for reader in self.readers:
+                    self.silenced += reader._forget()
+            self._silent = on
 
     def join(
         self, name: str, bounds: Bounds = QUEUE, wake: Callable[[], None] | None = None, since: int | None = None
