@@ -53,7 +53,7 @@ def _closed(disk: Disk, part: str) -> int:
     """Cut off what is not whole, and return the size that is left, safe on the disk. A right tail stays."""
     size = disk.size(part) or 0
     read = reader(disk, part)
-    kept = whole(read, size)
+    kept = whole(read, size) if size else 0
     if kept:
         kept = size if inspect(read, size).tail else kept
         disk.truncate(part, kept)

@@ -31,7 +31,7 @@ from redshank.model import Packet, StreamFormat
 LEADS_PER_S = 100
 """A lead is a multiple of 1/100 s: so files of one camera share it, and their `moov`, however its ticks are rounded."""
 FRAGMENT_S = 0.5
-MAX_STEP_S = 60
+MAX_STEP_S = 30
 """Two packets of a track further apart than this, or a second and more back, lie on different timelines: they are put together."""
 VERSION = 1
 UUID = b"redshank-segment"

@@ -268,12 +268,14 @@ def _head(payload: bytes) -> SegmentHead:
     if said.get("v") != VERSION:
         raise StoreError("the file was written by a newer version of Redshank")
     known: dict[str, Any] = {name: said.get(name) for name in _TYPES}
-    if any(type(value) is not _TYPES[name] for name, value in known.items()):
+    if any(type(value) is not _TYPES[name] or not _sane(value) for name, value in known.items()):
         raise StoreError("the file does not say whose footage it is")
-    head = SegmentHead(**known)
-    if not all(0 <= number < 1 << 62 for number in (head.seq, head.epoch, head.start, head.mono_ns)):
-        raise StoreError("the file's numbers make no sense")
-    return head
+    return SegmentHead(**known)
+
+
+def _sane(value: str | int) -> bool:
+    """Whether a database and a log can hold it."""
+    return len(value) <= 200 and value.isprintable() if isinstance(value, str) else 0 <= value < 1 << 62
 
 
 def _format(track: bytes) -> StreamFormat:

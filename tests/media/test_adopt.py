@@ -1,0 +1,153 @@
+"""Files whose writer ended in the middle."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from redshank.disk import Disk, Space
+from redshank.errors import StoreError
+from redshank.media.adopt import adopt
+from redshank.model import Segment
+from tests.harness.footage import cached_clip
+from tests.media.files import START, Written, packets_of, played, written
+from tests.media.test_segment_read import resealed
+
+PART = "yard/main/2026-09-21/14/13.20-5.part"
+NAME = "yard/main/2026-09-21/14/13.20-5.mp4"
+
+
+@dataclass
+class Shelf:
+    """A disk in memory: names and the files behind them; `calls` that change something, in order."""
+
+    files: dict[str, bytearray] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    def create(self, name: str) -> int:
+        raise NotImplementedError
+
+    def append(self, file: int, data: bytes) -> None:
+        raise NotImplementedError
+
+    def sync(self, file: int) -> None:
+        raise NotImplementedError
+
+    def close(self, file: int) -> None:
+        raise NotImplementedError
+
+    def link(self, name: str, new: str) -> None:
+        self.calls.append("link")
+        if new in self.files:
+            raise StoreError("exists")
+        self.files[new] = self.files[name]
+
+    def sync_folder(self, name: str) -> None:
+        self.calls.append("sync_folder")
+
+    def unlink(self, name: str) -> bool:
+        self.calls.append("unlink")
+        return self.files.pop(name, None) is not None
+
+    def truncate(self, name: str, size: int) -> None:
+        self.calls.append("truncate")
+        del self.files[name][size:]
+
+    def read(self, name: str, offset: int, size: int) -> bytes:
+        return bytes(self.files[name][offset : offset + size])
+
+    def size(self, name: str) -> int | None:
+        return len(self.files[name]) if name in self.files else None
+
+    def busy(self, name: str) -> bool:
+        return False
+
+    def names(self, folder: str = "") -> Iterator[str]:
+        return iter(self.files)
+
+    def remove_empty_folders(self, name: str) -> None:
+        raise NotImplementedError
+
+    def space(self) -> Space:
+        return Space(1, 1)
+
+
+def recorded() -> Written:
+    return written(packets_of(cached_clip(3, audio="aac")), START + 3_000_000)
+
+
+def adopted(shelf: Shelf) -> Segment:
+    disk: Disk = shelf
+    row = adopt(disk, PART)
+    assert row is not None
+    assert row.path == NAME
+    assert (row.size, row.sha256) == (len(shelf.files[NAME]), hashlib.sha256(shelf.files[NAME]).hexdigest())
+    assert PART in shelf.files, "it goes when the row is committed"
+    return row
+
+
+@pytest.mark.parametrize("extra", [b"", b"\0\0\x10\0moof", bytes(5000), b"\xa5" * 700])
+def test_what_is_whole_is_kept_and_the_rest_cut(extra: bytes) -> None:
+    """rel:T05"""
+    made = recorded()
+    shelf = Shelf({PART: bytearray(made.data[: made.ends[2]] + extra)})
+    row = adopted(shelf)
+    assert row.end == made.made[2].end == START + 1_500_000
+    assert (row.frames, row.size, row.media_to) == (15, made.ends[2], made.ends[2])
+    assert played(bytes(shelf.files[NAME])).numbers == list(range(15))
+    assert shelf.calls == ["truncate", "link", "sync_folder"]
+
+
+def test_a_damaged_tail_is_cut_and_a_right_one_stays() -> None:
+    made = recorded()
+    row = adopted(Shelf({PART: bytearray(made.data)}))
+    assert (row.size, row.end) == (len(made.data), START + 3_000_000)
+    row = adopted(Shelf({PART: bytearray(made.data[:-1])}))
+    assert (row.size, row.end) == (made.ends[-1], START + 3_000_000)
+
+
+def test_a_file_that_has_its_name_already_only_needs_its_row() -> None:
+    made = recorded()
+    file = bytearray(made.data)
+    shelf = Shelf({PART: file, NAME: file})
+    row = adopted(shelf)
+    assert row.frames == 30
+    assert shelf.calls == ["sync_folder"]
+
+
+def test_adopting_twice_gives_the_same_row() -> None:
+    made = recorded()
+    shelf = Shelf({PART: bytearray(made.data[:-100])})
+    assert adopted(shelf) == adopted(shelf)
+
+
+@pytest.mark.parametrize("size", [0, 100, -1])
+def test_a_file_in_which_nothing_is_whole_goes(size: int) -> None:
+    made = recorded()
+    shelf = Shelf({PART: bytearray(made.data[: made.ends[0] + size if size < 0 else size])})
+    assert adopt(shelf, PART) is None
+    assert shelf.files == {}
+
+
+def test_a_name_without_a_file_is_nothing() -> None:
+    assert adopt(Shelf(), PART) is None
+
+
+def test_footage_of_a_newer_version_is_not_touched() -> None:
+    made = recorded()
+    data = resealed(made.data.replace(b'"v":1', b'"v":2', 1))
+    shelf = Shelf({PART: bytearray(data)})
+    with pytest.raises(StoreError, match="newer version"):
+        adopt(shelf, PART)
+    assert shelf.files == {PART: data}
+    assert shelf.calls == []
+
+
+def test_a_damaged_file_with_a_name_is_said_and_not_touched() -> None:
+    shelf = Shelf({PART: bytearray(b"x"), NAME: bytearray(1000)})
+    with pytest.raises(StoreError, match=NAME):
+        adopt(shelf, PART)
+    assert set(shelf.files) == {PART, NAME}
