@@ -1,0 +1,143 @@
+"""What of one stream is kept, and what waits to know. Pure; one thread.
+
+Kept are spans of wall time: one without end in mode continuous, one around each `keep` in the modes motion and alert. Packets that no
+file has taken are held in runs, each a keyframe and what needs it, for as long as the fan-out's ring would hold them (they are the same
+objects). A run that touches a span is kept whole: a clip begins at the keyframe at or before the time asked for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from redshank.clock import NS_PER_S, US_PER_S
+from redshank.media.fanout import RING, starts
+from redshank.model import GapReason, Packet
+from redshank.record_settings import Mode
+
+SPANS = 64
+"""Remembered at most; then the oldest is forgotten."""
+FOREVER = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Another mode, from this time on."""
+
+    time: int
+    mono_ns: int
+    """The same moment: packets that arrived before it are kept as before."""
+    mode: Mode
+    private: bool = False
+    reason: str = ""
+    """Why nothing is kept (a GapReason), where it is neither privacy nor the mode."""
+
+    @property
+    def on(self) -> bool:
+        return self.mode != "off" and not self.private
+
+    @property
+    def gap(self) -> str:
+        """Why there is no footage while nothing happens; offline in mode continuous."""
+        if self.reason in set(GapReason) and not self.on:
+            return self.reason
+        if self.private:
+            return GapReason.PRIVATE
+        return {"off": GapReason.OFF, "continuous": GapReason.OFFLINE}.get(self.mode, GapReason.IDLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Somebody wants this footage. UTC µs."""
+
+    since: int
+    until: int
+    important: bool
+    """Wanted in mode alert too."""
+
+
+class Plan:
+    """The spans."""
+
+    def __init__(self, pre_s: float, post_s: float) -> None:
+        self.now = Change(0, 0, "off")
+        self._pre = round(pre_s * US_PER_S)
+        self._post = round(post_s * US_PER_S)
+        self._spans: deque[Keep] = deque(maxlen=SPANS)
+
+    def change(self, change: Change) -> None:
+        before, self.now = self.now, change
+        if not change.on:
+            self._spans.clear()
+        elif before.on and before.mode == "continuous" != change.mode:
+            self._spans.append(Keep(0, change.time, True))
+
+    def keep(self, wanted: Keep) -> None:
+        since, until = wanted.since - self._pre, wanted.until + self._post
+        last = self._spans[-1] if self._spans else None
+        if last is not None and last.important == wanted.important and last.since <= until and since <= last.until:
+            since, until = min(since, last.since), max(until, last.until)
+            self._spans.pop()
+        self._spans.append(Keep(since, until, wanted.important))
+
+    def wants(self, start: int, end: int) -> bool:
+        """Whether a moment of it is kept."""
+        if not self.now.on:
+            return False
+        if self.now.mode == "continuous":
+            return True
+        every = self.now.mode != "alert"
+        return any(k.since <= end and start < k.until for k in self._spans if every or k.important)
+
+
+@dataclass(slots=True)
+class Run:
+    """A keyframe and what needs it."""
+
+    broken: str
+    """Why it does not continue the one before (a GapReason); empty when it does."""
+    packets: list[Packet] = field(default_factory=list)
+    bytes: int = 0
+
+    @property
+    def start(self) -> int:
+        return self.packets[0].time
+
+
+class Held:
+    """Runs that no file has taken, oldest first. Its first packet is a keyframe."""
+
+    def __init__(self, seconds: float) -> None:
+        self.runs: list[Run] = []
+        self._ns = round(seconds * NS_PER_S)
+
+    def add(self, packet: Packet, broken: str) -> None:
+        if starts(packet):
+            self.runs.append(Run(broken))
+        run = self.runs[-1]
+        run.packets.append(packet)
+        run.bytes += len(packet.data)
+
+    def packets(self) -> Iterator[Packet]:
+        return (packet for run in self.runs for packet in run.packets)
+
+    def end(self, place: int) -> int:
+        """Where the run's footage ends."""
+        run = self.runs[place]
+        after = self.runs[place + 1] if place + 1 < len(self.runs) else None
+        if after is not None and not after.broken:
+            return after.start - 1
+        return max(packet.time for packet in run.packets)
+
+    def trim(self, newest_ns: int) -> None:
+        """Let go of what the ring would let go of. `newest_ns`: arrival of the stream's newest packet."""
+        while self.runs:
+            too_large = sum(run.bytes for run in self.runs) > RING.bytes
+            too_old = len(self.runs) > 1 and newest_ns - self.runs[1].packets[0].mono_ns >= self._ns
+            if not (too_large or too_old):
+                return
+            del self.runs[0]
+
+    def clear(self) -> None:
+        self.runs = []
