@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
+import av
 import pytest
 
 from redshank.clock import SystemClock
@@ -274,3 +277,45 @@ def test_a_packet_costs_less_than_a_tenth_of_a_millisecond() -> None:
             muxer.add(packet)
         spent.append((clock.mono_ns() - begun) / len(given))
     assert min(spent) < 100_000
+
+
+# -- pictures that need the group before
+
+
+OPEN = {
+    "libx264": {"x264-params": "open-gop=1:keyint=20:min-keyint=20:scenecut=0:bframes=2:b-adapt=0"},
+    "libx265": {
+        "x265-params": "open-gop=1:keyint=20:min-keyint=20:scenecut=0:bframes=2:b-adapt=0:log-level=none:pools=none"
+    },
+}
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_pictures_shown_before_their_keyframe_are_kept_for_playing_on_and_hidden_alone(
+    codec: str, tmp_path: Path
+) -> None:
+    """An open group of pictures: the first after its keyframe is shown before it, and needs the group before."""
+    path = tmp_path / "open.mp4"
+    with av.open(str(path), "w") as out:
+        video = out.add_stream(codec, rate=10, options=OPEN[codec])
+        assert isinstance(video, av.VideoStream)
+        video.width, video.height, video.pix_fmt = 320, 180, "yuv420p"
+        for number in range(40):
+            frame = av.VideoFrame(320, 180, "yuv420p")
+            for plane in frame.planes:
+                plane.update(bytes([number * 5]) * plane.buffer_size)
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    given = packets_of(path)
+    cut = [n for n, packet in enumerate(given) if packet.keyframe][1]
+    assert min(given[cut:], key=lambda packet: packet.pts) is not given[cut], "the encoder made no open group"
+    first, second = written(given[:cut], given[cut].time), written(given[cut:])
+    file = inspect(reading(second.data), len(second.data), deep=True)
+    assert file.start == first.made[-1].end == given[cut].time
+    assert file.frames == len(given) - cut
+    assert min(sample.pts for sample in every_sample(second.data)) == -9000
+    with av.open(io.BytesIO(second.data), "r") as opened:
+        shown = [frame.pts for frame in opened.decode(opened.streams.video[0]) if not frame.is_corrupt]
+    assert shown[0] == 0
+    assert len(shown) == file.frames - 1

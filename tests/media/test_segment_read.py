@@ -255,3 +255,20 @@ def test_fragments_may_not_go_back_in_time() -> None:
     file = inspect(reading(bad), len(bad), deep=True)
     assert len(file.fragments) == 3
     assert all(a.end == b.start for a, b in pairwise(file.fragments))
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("codec", "bframes", "audio"), KINDS)
+def test_a_file_cut_anywhere_is_whole_up_to_there(codec: str, bframes: int, audio: str | None) -> None:
+    """rel:T05 at full length (10 s): cut at every byte of the last 2 s, zero-filled or scrambled from every 16th of them on."""
+    made = recorded(codec, bframes, audio)
+    first = made.ends[-5]
+    for size in range(first, len(made.data)):
+        assert whole(reading(made.data[:size]), size) == expected(made, size)
+    noise = random.Random(5).randbytes(len(made.data))
+    for at in range(first, len(made.data), 16):
+        for rest in (bytes(len(made.data) - at), noise[at:]):
+            data = made.data[:at] + rest
+            same = next((n for n in range(at, len(data)) if data[n] != made.data[n]), len(data))
+            assert whole(reading(data), len(data)) == expected(made, same)

@@ -273,9 +273,11 @@ def _head(payload: bytes) -> SegmentHead:
     return SegmentHead(**known)
 
 
-def _sane(value: str | int) -> bool:
+def _sane(value: object) -> bool:
     """Whether a database and a log can hold it."""
-    return len(value) <= 200 and value.isprintable() if isinstance(value, str) else 0 <= value < 1 << 62
+    if isinstance(value, int):
+        return 0 <= value < 1 << 62
+    return isinstance(value, str) and len(value) <= 200 and value.isprintable()
 
 
 def _format(track: bytes) -> StreamFormat:
