@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from redshank.model import SITE, WANTED_GAPS, GapReason
+from redshank.store import gaps
+from redshank.store.gaps import LONGEST_US, joined
+from redshank.store.schema import segments
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +61,70 @@ class Bucket:
 
 def completeness(conn: Connection, camera: str, stream: str, start: int, end: int, site: str = SITE) -> Completeness:
     """Of [start, end). An open gap counts up to `end`, so that should not be in the future."""
-    raise NotImplementedError
+    return days(conn, camera, stream, (start, end), site)[0]
 
 
 def days(conn: Connection, camera: str, stream: str, edges: Sequence[int], site: str = SITE) -> list[Completeness]:
-    """One per pair of neighbouring edges, as `midnights` gives them (the last may be cut off at now)."""
-    raise NotImplementedError
+    """One per pair of neighbouring edges, as `midnights` gives them (cut off at now: an open gap counts up to the last edge)."""
+    start, end = edges[0], edges[-1]
+    footage = _shares(gaps.footage(conn, camera, stream, start, end, site), edges)
+    missing = _missing(conn, camera, stream, edges, site)
+    return [Completeness(*pair, us, lost) for pair, us, lost in zip(pairwise(edges), footage, missing, strict=True)]
 
 
 def timeline(conn: Connection, camera: str, stream: str, edges: Sequence[int], site: str = SITE) -> list[Bucket]:
     """One bucket per pair of neighbouring edges, as `even` gives them."""
-    raise NotImplementedError
+    s = segments
+    rows = conn.execute(
+        select(s.c.start, s.c.end, s.c.motion)
+        .where(s.c.site == site, s.c.camera == camera, s.c.stream == stream)
+        .where(s.c.start > edges[0] - LONGEST_US, s.c.start < edges[-1], s.c.end > edges[0])
+    ).all()
+    footage = _shares(joined((row[0], row[1]) for row in rows), edges)
+    missing = _missing(conn, camera, stream, edges, site)
+    motion: list[float | None] = [None] * len(footage)
+    for start, end, amount in rows:
+        for number in _touched(start, end, edges) if amount is not None else ():
+            motion[number] = max(motion[number] or 0.0, amount)
+    return [
+        Bucket(a, b, us / max(1, b - a), most, max(lost, key=lambda reason: lost[reason], default=None))
+        for (a, b), us, most, lost in zip(pairwise(edges), footage, motion, missing, strict=True)
+    ]
 
 
 def midnights(first: date, last: date, zone: ZoneInfo) -> list[int]:
     """The edges of the days first … last (both included) as people there count them: 23, 24 or 25 h apart, or what else
     the zone does (rel:T29)."""
-    raise NotImplementedError
+    count = (last - first).days + 2
+    starts = (datetime.combine(first + timedelta(number), time(), zone) for number in range(count))
+    return [(one.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) for one in starts]
 
 
 def even(start: int, end: int, buckets: int) -> list[int]:
     """`buckets` + 1 edges, evenly from start to end."""
-    raise NotImplementedError
+    return [start + (end - start) * number // buckets for number in range(buckets + 1)]
+
+
+def _missing(conn: Connection, camera: str, stream: str, edges: Sequence[int], site: str) -> list[dict[GapReason, int]]:
+    """Per bucket the microseconds of each reason."""
+    found: list[dict[GapReason, int]] = [{} for _ in edges[1:]]
+    for gap in gaps.span(conn, camera, stream, edges[0], edges[-1], site):
+        end = edges[-1] if gap.end is None else gap.end
+        for number in _touched(gap.start, end, edges):
+            us = min(end, edges[number + 1]) - max(gap.start, edges[number])
+            found[number][gap.reason] = found[number].get(gap.reason, 0) + us
+    return found
+
+
+def _shares(spans: Iterable[tuple[int, int]], edges: Sequence[int]) -> list[int]:
+    """Microseconds of these disjoint spans in each bucket."""
+    found = [0] * (len(edges) - 1)
+    for start, end in spans:
+        for number in _touched(start, end, edges):
+            found[number] += min(end, edges[number + 1]) - max(start, edges[number])
+    return found
+
+
+def _touched(start: int, end: int, edges: Sequence[int]) -> range:
+    """The buckets that [start, end) overlaps."""
+    return range(max(bisect_right(edges, start) - 1, 0), min(bisect_left(edges, end), len(edges) - 1))

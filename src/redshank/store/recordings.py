@@ -5,21 +5,37 @@ Times are UTC microseconds, spans half-open. Functions marked *Write* run inside
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    union,
+    update,
+)
 
-from redshank.model import SITE, GapReason, KeepClass, Segment
+from redshank.errors import StoreError
+from redshank.model import SITE, Gap, GapReason, Segment
+from redshank.store import gaps
+from redshank.store.classes import classes as classes
+from redshank.store.gaps import LONGEST_US
+from redshank.store.rows import SEGMENT, segment_in, segment_out, upsert
+from redshank.store.schema import deletions as files
+from redshank.store.schema import gaps as gap_table
+from redshank.store.schema import segment_totals, segments
 
-
-class Key(NamedTuple):
-    """Names a segment for ever."""
-
-    camera: str
-    stream: str
-    seq: int
+Key = tuple[str, str, int]
+"""(camera, stream, seq): names a segment for ever."""
+_COLUMNS = tuple(segments.c[name] for name in SEGMENT)
 
 
 class Total(NamedTuple):
@@ -43,38 +59,37 @@ class Deletion:
 
 
 def key(segment: Segment) -> Key:
-    raise NotImplementedError
+    return segment.camera, segment.stream, segment.seq
 
 
 def add(conn: Connection, segment: Segment, reason: GapReason = GapReason.UNKNOWN, site: str = SITE) -> None:
     """Insert, or replace the one of this key. Gaps under it go; an open gap that began before it ends with it. A hole
-    between it and what was known before (on either side) becomes a gap with `reason`. Raises StoreError: longer than 10 min
-    or without any length. Write."""
-    raise NotImplementedError
+    between it and what was known before (on either side) becomes a gap with `reason`. Its file is not deleted any more, and
+    retention has to look at it again. Raises StoreError: longer than 10 min, or without any length. Write."""
+    if not 0 < segment.end - segment.start <= LONGEST_US:
+        raise StoreError(f"{segment.path}: a segment lasts up to 600 s, not {(segment.end - segment.start) / 1e6:g} s")
+    camera, stream = segment.camera, segment.stream
+    old = get(conn, *key(segment), site)
+    known = gaps.bounds(conn, camera, stream, site)
+    gaps.shown(conn, camera, stream, segment.start, segment.end, site)
+    upsert(conn, segments, {**segment_out(segment, site), "due": None})
+    if old is not None:
+        _add_up(conn, [old], -1, site)
+        gaps.fill(conn, Gap(camera, stream, old.start, old.end, reason), site)
+    _add_up(conn, [segment], 1, site)
+    conn.execute(delete(files).where(*_file(segment.volume, segment.path, site)))
+    if known is not None:
+        gaps.fill(conn, Gap(camera, stream, known[1], segment.start, reason), site)
+        gaps.fill(conn, Gap(camera, stream, segment.end, known[0], reason), site)
 
 
-def get(conn: Connection, camera: str, stream: str, seq: int, site: str = SITE) -> Segment | None:
-    raise NotImplementedError
-
-
-def by_path(conn: Connection, volume: str, path: str, site: str = SITE) -> Segment | None:
-    """The row about this file (`<camera>/<stream>/…-<seq>.mp4`)."""
-    raise NotImplementedError
-
-
-def span(conn: Connection, camera: str, stream: str, start: int, end: int, site: str = SITE) -> list[Segment]:
-    """Those that overlap [start, end), by start. Two overlap only where a clock was set back."""
-    raise NotImplementedError
-
-
-def at(conn: Connection, camera: str, stream: str, time: int, site: str = SITE) -> Segment | None:
-    """The one that shows this instant; the later recorded where two do."""
-    raise NotImplementedError
-
-
-def streams(conn: Connection, site: str = SITE) -> list[tuple[str, str]]:
-    """(camera, stream) of which footage or gaps are known, in order."""
-    raise NotImplementedError
+def replace_row(conn: Connection, segment: Segment, site: str = SITE) -> bool:
+    """Put a repaired or recomputed row in the place of its key; what it no longer covers becomes a LOST gap. False (and
+    nothing done) when retention has removed it meanwhile. Write."""
+    if get(conn, *key(segment), site) is None:
+        return False
+    add(conn, segment, GapReason.LOST, site)
+    return True
 
 
 def remove(
@@ -83,57 +98,199 @@ def remove(
     """Forget these rows; where no other footage covers them is a gap with `reason` now. What was removed (unknown keys are
     passed over). Unless the reason is LOST their files wait in `deletions`; what is lost is damaged or gone already, and
     nothing is deleted because something could not be read. Write."""
-    raise NotImplementedError
+    removed = [one for one in (get(conn, *name, site) for name in dict.fromkeys(keys)) if one is not None]
+    for one in removed:
+        conn.execute(delete(segments).where(*_is(*key(one), site)))
+        if reason is not GapReason.LOST:
+            row = {"site": site, "volume": one.volume, "path": one.path, "size": one.size}
+            upsert(conn, files, row)
+    _add_up(conn, removed, -1, site)
+    for camera, stream in {(one.camera, one.stream) for one in removed}:
+        spans = [(one.start, one.end) for one in removed if (one.camera, one.stream) == (camera, stream)]
+        for start, end in gaps.joined(spans):
+            gaps.fill(conn, Gap(camera, stream, start, end, reason), site)
+    return removed
 
 
 def deletions(conn: Connection, volume: str | None = None, limit: int = 1000, site: str = SITE) -> list[Deletion]:
     """Files still to be unlinked (on this volume)."""
-    raise NotImplementedError
+    query = select(files.c.volume, files.c.path, files.c.size).where(files.c.site == site)
+    if volume is not None:
+        query = query.where(files.c.volume == volume)
+    return [Deletion(*row) for row in conn.execute(query.order_by(files.c.volume, files.c.path).limit(limit))]
 
 
-def deleted(conn: Connection, files: Iterable[Deletion], site: str = SITE) -> None:
+def deleted(conn: Connection, done: Iterable[Deletion], site: str = SITE) -> None:
     """They are gone from the disk, durably. Write."""
-    raise NotImplementedError
+    for one in done:
+        conn.execute(delete(files).where(*_file(one.volume, one.path, site)))
+
+
+def get(conn: Connection, camera: str, stream: str, seq: int, site: str = SITE) -> Segment | None:
+    return _first(conn, select(*_COLUMNS).where(*_is(camera, stream, seq, site)))
+
+
+def by_path(conn: Connection, volume: str, path: str, site: str = SITE) -> Segment | None:
+    """The row about this file (`<camera>/<stream>/…-<seq>.mp4`)."""
+    parts = path.split("/")
+    number = parts[-1].removesuffix(".mp4").rpartition("-")[2]
+    if len(parts) < 3 or not number.isdecimal():
+        return None
+    found = get(conn, parts[0], parts[1], int(number), site)
+    return found if found is not None and (found.volume, found.path) == (volume, path) else None
+
+
+def span(conn: Connection, camera: str, stream: str, start: int, end: int, site: str = SITE) -> list[Segment]:
+    """Those that overlap [start, end), by start. Two overlap only where a clock was set back."""
+    s = segments
+    query = (
+        select(*_COLUMNS)
+        .where(*_stream(camera, stream, site))
+        .where(s.c.start > start - LONGEST_US, s.c.start < end, s.c.end > start)
+        .order_by(s.c.start, s.c.seq)
+    )
+    return _all(conn, query)
+
+
+def at(conn: Connection, camera: str, stream: str, time: int, site: str = SITE) -> Segment | None:
+    """The one that shows this instant; the later recorded where two do."""
+    return max(span(conn, camera, stream, time, time + 1, site), key=lambda one: one.seq, default=None)
+
+
+def streams(conn: Connection, site: str = SITE) -> list[tuple[str, str]]:
+    """(camera, stream) of which footage or gaps are known, in order."""
+    t, g = segment_totals, gap_table
+    query = union(
+        select(t.c.camera, t.c.stream).where(t.c.site == site), select(g.c.camera, g.c.stream).where(g.c.site == site)
+    )
+    return sorted((row[0], row[1]) for row in conn.execute(query))
 
 
 def totals(conn: Connection, site: str = SITE) -> dict[tuple[str, str, str], Total]:
     """By (camera, stream, volume). A kept table, not a scan."""
-    raise NotImplementedError
+    t = segment_totals
+    rows = conn.execute(select(t).where(t.c.site == site).order_by(t.c.camera, t.c.stream, t.c.volume)).mappings()
+    return {
+        (row["camera"], row["stream"], row["volume"]): Total(row["count"], row["bytes"], row["first"], row["last"])
+        for row in rows
+    }
 
 
 def due(conn: Connection, now: int, limit: int, volume: str | None = None, site: str = SITE) -> list[Segment]:
     """Those whose `due` is not after `now` (on this volume), oldest `due` first. Those never looked at are not among them."""
-    raise NotImplementedError
+    s = segments
+    query = select(*_COLUMNS, s.c.due).where(s.c.site == site, s.c.due <= now).order_by(s.c.due).limit(limit)
+    places = {name[2] for name in totals(conn, site)} if volume is None else {volume}
+    rows = [row for place in places for row in conn.execute(query.where(s.c.volume == place)).mappings()]
+    return [segment_in(row) for row in sorted(rows, key=lambda row: (row["due"], row["start"]))[:limit]]
 
 
 def undecided(conn: Connection, limit: int, site: str = SITE) -> list[Segment]:
     """Those without a `due`: new, replaced or moved in time since retention looked."""
-    raise NotImplementedError
+    s = segments
+    query = select(*_COLUMNS).where(s.c.site == site, s.c.due.is_(None)).limit(limit)
+    places = {name[2] for name in totals(conn, site)}
+    return [one for place in sorted(places) for one in _all(conn, query.where(s.c.volume == place))][:limit]
 
 
-def set_due(conn: Connection, due: Mapping[Key, int | None], site: str = SITE) -> None:
-    """When retention may let go of each; None: to be looked at again. Write."""
-    raise NotImplementedError
+def set_due(conn: Connection, times: Mapping[Key, int | None], site: str = SITE) -> None:
+    """When retention may let go of each; None: to be looked at again. Unknown keys are passed over. Write."""
+    s = segments
+    if times:
+        conn.execute(
+            update(s)
+            .where(s.c.site == site, s.c.camera == bindparam("the_camera"))
+            .where(s.c.stream == bindparam("the_stream"), s.c.seq == bindparam("the_seq"))
+            .values(due=bindparam("the_due")),
+            [
+                {"the_camera": camera, "the_stream": stream, "the_seq": seq, "the_due": time}
+                for (camera, stream, seq), time in times.items()
+            ],
+        )
 
 
 def set_motion(conn: Connection, camera: str, start: int, end: int, motion: float, site: str = SITE) -> None:
     """Motion analysis saw this much of a camera in [start, end): raises `motion` of its segments there, of every stream. Write."""
-    raise NotImplementedError
-
-
-def classes(
-    conn: Connection, segments: Sequence[Segment], pre_us: int, post_us: int, site: str = SITE
-) -> list[KeepClass]:
-    """What each is kept for, by overlap with alerts and tracks (reaching `pre_us` before and `post_us` after) and its motion."""
-    raise NotImplementedError
+    s = segments
+    for stream in [name for place, name in streams(conn, site) if place == camera]:
+        conn.execute(
+            update(s)
+            .where(*_stream(camera, stream, site))
+            .where(s.c.start > start - LONGEST_US, s.c.start < end, s.c.end > start)
+            .where(or_(s.c.motion.is_(None), s.c.motion < motion))
+            .values(motion=motion)
+        )
 
 
 def page(conn: Connection, volume: str, after: Key | None = None, limit: int = 1000, site: str = SITE) -> list[Segment]:
     """The rows of a volume in order of their keys, those after `after`: for going through all of them."""
-    raise NotImplementedError
+    s = segments
+    query = select(*_COLUMNS).where(s.c.site == site, s.c.volume == volume)
+    if after is not None:
+        query = query.where(tuple_(s.c.camera, s.c.stream, s.c.seq) > tuple_(*after))
+    return _all(conn, query.order_by(s.c.camera, s.c.stream, s.c.seq).limit(limit))
 
 
-def replace_row(conn: Connection, segment: Segment, site: str = SITE) -> bool:
-    """Put a repaired or recomputed row in the place of its key; what it no longer covers becomes a LOST gap. False (and
-    nothing done) when retention has removed it meanwhile. Write."""
-    raise NotImplementedError
+def recount(conn: Connection, camera: str, stream: str, site: str = SITE) -> None:
+    """First and last of a stream after its segments were moved in time. Write."""
+    for place in totals(conn, site):
+        if place[:2] == (camera, stream):
+            _count(conn, place, 0, 0, site)
+
+
+def _add_up(conn: Connection, changed: Iterable[Segment], sign: int, site: str) -> None:
+    """These rows came (1) or went (-1): the sums follow."""
+    by_place: dict[tuple[str, str, str], list[int]] = {}
+    for one in changed:
+        by_place.setdefault((one.camera, one.stream, one.volume), []).append(sign * one.size)
+    for place, sizes in by_place.items():
+        _count(conn, place, sign * len(sizes), sum(sizes), site)
+
+
+def _count(conn: Connection, place: tuple[str, str, str], more: int, size: int, site: str) -> None:
+    """So many rows and bytes more at this (camera, stream, volume); first and last as they are now."""
+    t = segment_totals
+    camera, stream, volume = place
+    mine = (t.c.site == site, t.c.camera == camera, t.c.stream == stream, t.c.volume == volume)
+    sums = conn.execute(select(t.c.count, t.c.bytes).where(*mine)).first() or (0, 0)
+    span = _extent(conn, place, site)
+    if span is None:
+        conn.execute(delete(t).where(*mine))
+        return
+    row = {"site": site, "camera": camera, "stream": stream, "volume": volume, "first": span[0], "last": span[1]}
+    upsert(conn, t, {**row, "count": sums[0] + more, "bytes": sums[1] + size})
+
+
+def _extent(conn: Connection, place: tuple[str, str, str], site: str) -> tuple[int, int] | None:
+    """First start and last end at this (camera, stream, volume)."""
+    s = segments
+    here = (*_stream(place[0], place[1], site), s.c.volume == place[2])
+    starts = select(s.c.start).where(*here).limit(1)
+    first = conn.execute(starts.order_by(s.c.start)).scalar()
+    newest = conn.execute(starts.order_by(s.c.start.desc())).scalar()
+    if first is None or newest is None:
+        return None
+    last = conn.execute(select(func.max(s.c.end)).where(*here, s.c.start > newest - LONGEST_US)).scalar_one()
+    return first, last
+
+
+def _stream(camera: str, stream: str, site: str) -> tuple[ColumnElement[bool], ...]:
+    s = segments
+    return s.c.site == site, s.c.camera == camera, s.c.stream == stream
+
+
+def _is(camera: str, stream: str, seq: int, site: str) -> tuple[ColumnElement[bool], ...]:
+    return *_stream(camera, stream, site), segments.c.seq == seq
+
+
+def _file(volume: str, path: str, site: str) -> tuple[ColumnElement[bool], ...]:
+    return files.c.site == site, files.c.volume == volume, files.c.path == path
+
+
+def _all(conn: Connection, query: Select[Any]) -> list[Segment]:
+    return [segment_in(row) for row in conn.execute(query).mappings()]
+
+
+def _first(conn: Connection, query: Select[Any]) -> Segment | None:
+    row = conn.execute(query).mappings().first()
+    return None if row is None else segment_in(row)
