@@ -1,0 +1,43 @@
+"""What a name on a volume says: footage of ours, or somebody else's file. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FOOTAGE = re.compile(
+    r"([a-z0-9_-]{1,64})/([a-z0-9_-]{1,64})/\d{4,}-\d\d-\d\d/\d\d/\d\d\.\d\d-(\d{1,19})\.(mp4|part)", re.ASCII
+)
+IDENTITY = ".redshank-volume"
+"""Of the volume itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose footage a file is, by its name."""
+
+    camera: str
+    stream: str
+    seq: int
+    finished: bool
+    """`.mp4`; else the `.part` of a file whose row is not committed yet."""
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return self.camera, self.stream, self.seq
+
+
+def place_of(name: str) -> Place | None:
+    """None for a file that is not ours. `name`: below the root of its volume."""
+    found = _FOOTAGE.fullmatch(name)
+    return Place(found[1], found[2], int(found[3]), found[4] == "mp4") if found else None
+
+
+def part_of(path: str) -> str:
+    """The `.part` name of a file."""
+    return path.rpartition(".")[0] + ".part"
+
+
+def finished_name(name: str) -> str:
+    """Its name once it is finished."""
+    return name.rpartition(".")[0] + ".mp4"
