@@ -1,0 +1,262 @@
+"""A range as one MP4 that is never written: its size is known before its first byte, and any part of it can be asked for.
+
+`ftyp moov sidx`, then the fragments of the segment files as they lie there, with their numbers and times changed in place while they
+are read. Only the ends are looked into: showing begins within the first group of pictures by an edit list, and of the last group only
+what is shown before the end is kept. Holes between files are left out; where they were stands in the plan.
+
+Nothing here promises more than the disk holds: where a file is missing or damaged behind our back, the bytes of that group become a
+`free` box of the same size, so that sizes stay true and the rest plays (rel:T05).
+
+Blocks; one thread per call, a `Movie` may be read by several.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+from redshank.clock import US_PER_S
+from redshank.errors import StoreError
+from redshank.media.codec_config import VIDEO_SCALE
+from redshank.media.rtp import parameter_sets
+from redshank.media.segment import VIDEO
+from redshank.model import Segment, StreamFormat
+from redshank.playback.footage import Footage
+from redshank.playback.fragment import Damaged, cut, first_dts, renewed
+from redshank.playback.header import Head, Timing, make_head, make_index, read_head
+from redshank.playback.plan import Piece, Plan, keyframes
+from redshank.playback.stretch import Place, Renewed, Stretch, moved, scaled
+
+LOOKED_AT = 120
+"""So many files are looked for before anything is promised; of a longer range only those at its ends."""
+MOST_PIECES = 65_535
+FILE_FRAGMENTS = 1 << 13
+"""More than a file has (at most 120 s of fragments, one a picture at worst)."""
+MARGIN_US = US_PER_S
+"""Sound is not cut where pictures are: so much before the end is looked into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece's bytes."""
+
+    intro: bytes
+    """Fragments made for the beginning of the range."""
+    stretch: Stretch | Renewed | None
+    outro: bytes
+    """Fragments made for its end."""
+
+    @property
+    def size(self) -> int:
+        return len(self.intro) + (self.stretch.size if self.stretch else 0) + len(self.outro)
+
+    @property
+    def name(self) -> bytes:
+        """Different for different bytes."""
+        whole = self.stretch.plain if isinstance(self.stretch, Renewed) else self.stretch
+        lies = f"{whole.segment.volume} {whole.segment.seq} {whole.offset} {whole.to} " if whole else ""
+        return lies.encode() + self.intro + self.outro
+
+    def blocks(self, low: int, high: int) -> Iterator[bytes]:
+        """Bytes [low, high)."""
+        begin = len(self.intro)
+        middle = begin + (self.stretch.size if self.stretch else 0)
+        if low < begin:
+            yield self.intro[low:high]
+        if self.stretch:
+            yield from self.stretch.blocks(max(0, low - begin), min(high, middle) - begin)
+        if high > middle:
+            yield self.outro[max(0, low - middle) : high - middle]
+
+
+@dataclass(frozen=True, slots=True)
+class Movie:
+    """Made by `make_movie`."""
+
+    plan: Plan
+    """Without the files that are lost."""
+    head: bytes
+    parts: tuple[Part, ...]
+    lost: tuple[Segment, ...]
+    """Files that should be there and are not."""
+    silent: bool
+    """Whether some of the sound is left out: it has another sample rate than the rest."""
+    begins: Sequence[int]
+    """Where each part begins; the last entry is the size of all."""
+
+    @property
+    def size(self) -> int:
+        return self.begins[-1]
+
+    @property
+    def etag(self) -> str:
+        """Strong: the same for the same range of the same footage."""
+        digest = hashlib.sha256(self.head)
+        for part in self.parts:
+            digest.update(part.name)
+        return f'"{digest.hexdigest()[:32]}"'
+
+    def blocks(self, start: int, end: int) -> Iterator[bytes]:
+        """Bytes [start, end), in blocks of about a MiB at most."""
+        if start < len(self.head):
+            yield self.head[start:end]
+        number = max(0, bisect_right(self.begins, start) - 1)
+        for part, begins in zip(self.parts[number:], self.begins[number:], strict=False):
+            if begins >= end:
+                return
+            yield from part.blocks(max(0, start - begins), min(part.size, end - begins))
+
+
+def make_movie(plan: Plan, footage: Footage) -> Movie:
+    """Raises StoreError when there is no footage in the range, or none that can be read."""
+    plan, lost = _present(plan, footage)
+    pieces = plan.pieces
+    tracks = Tracks({setup: head_of(segment, footage) for setup, segment in _setups(pieces).items()})
+    loose = [_loose(piece, footage, tracks) for piece in pieces]
+    shown = list(
+        accumulate((piece.end - piece.start for piece in pieces), initial=_begins(pieces[0], loose[0], tracks))
+    )
+    parts: list[Part] = []
+    for number, (piece, part) in enumerate(zip(pieces, loose, strict=True)):
+        begins = shown[number] - (piece.start - piece.segment.start)
+        place = tracks.place(piece.segment.setup, number * FILE_FRAGMENTS, begins)
+        parts.append(_placed(piece, part, place, footage, tracks.sets(piece.segment.setup)))
+    head = make_head(tracks.entries, Timing(pieces[0].start, plan.length, shown[0]))
+    head += make_index([_reference(piece, part) for piece, part in zip(pieces, parts, strict=True)])
+    begins_at = tuple(accumulate((part.size for part in parts), initial=len(head)))
+    return Movie(plan, head, tuple(parts), lost, tracks.silent, begins_at)
+
+
+def head_of(segment: Segment, footage: Footage) -> Head:
+    """Raises StoreError."""
+    data = footage.read(segment, 0, segment.media_from)
+    try:
+        return read_head(data)
+    except StoreError as error:
+        raise footage.damage(segment, str(error)) from error
+
+
+class Tracks:
+    """The tracks of a file made of several: each setup's sample entries in turn. Sound of another rate than the first is left out."""
+
+    def __init__(self, heads: Mapping[str, Head]) -> None:
+        self._heads = heads
+        self.entries: dict[int, list[StreamFormat]] = {}
+        self._numbers: dict[str, dict[int, int]] = {}
+        self.silent = False
+        for setup, head in heads.items():
+            numbers = self._numbers[setup] = {}
+            for track, format in head.formats.items():
+                known = self.entries.setdefault(track, [])
+                if known and known[0].time_base != format.time_base:
+                    self.silent = True
+                    continue
+                known.extend([format] if format not in known else [])
+                numbers[track] = known.index(format) + 1
+
+    def head(self, setup: str) -> Head:
+        return self._heads[setup]
+
+    def sets(self, setup: str) -> bytes:
+        """Parameter sets to put before keyframes: none while all pictures are of one kind."""
+        if len(self.entries[VIDEO]) == 1:
+            return b""
+        units = parameter_sets(self._heads[setup].formats[VIDEO])
+        return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
+
+    def place(self, setup: str, number: int, begins: int) -> Place:
+        """For a file of that setup: see `Place`."""
+        return Place(number, begins, self._heads[setup], self._numbers[setup])
+
+
+def _present(plan: Plan, footage: Footage) -> tuple[Plan, tuple[Segment, ...]]:
+    """The plan without what is not there."""
+    pieces = plan.pieces
+    if len(pieces) > MOST_PIECES:
+        raise StoreError("so long a range has too many files for one movie: ask for less at once")
+    looked_at = pieces if len(pieces) <= LOOKED_AT else (pieces[0], pieces[-1])
+    lost = tuple(piece.segment for piece in looked_at if not footage.there(piece.segment))
+    for segment in lost:
+        footage.damage(segment, "the file is missing or shorter than it was")
+    gone = {segment.seq for segment in lost}
+    left = tuple(piece for piece in pieces if piece.segment.seq not in gone)
+    if not left:
+        raise StoreError("there is no footage of this time")
+    return replace(plan, pieces=left), lost
+
+
+def _setups(pieces: Iterable[Piece]) -> dict[str, Segment]:
+    """One file of each, in order."""
+    found: dict[str, Segment] = {}
+    for piece in pieces:
+        found.setdefault(piece.segment.setup, piece.segment)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Loose:
+    """A piece in its file's own terms: its ends made anew, and what lies between them."""
+
+    intro: bytes
+    low: int
+    high: int
+    """The bytes of the file that are left as they are; low == high: none."""
+    outro: bytes
+
+
+def _loose(piece: Piece, footage: Footage, tracks: Tracks) -> _Loose:
+    keys = keyframes(piece.segment)
+    low, high = piece.offset, piece.to
+    if piece.start > piece.segment.start:
+        low = next((at for time, at in keys if time >= piece.start + MARGIN_US and at <= high), high)
+    if piece.cut:
+        high = max((at for time, at in keys if time <= piece.end - MARGIN_US), default=low)
+    head = tracks.head(piece.segment.setup)
+    if low >= high:
+        return _Loose(_ends(piece, (piece.offset, piece.to), footage, head), low, low, b"")
+    intro, outro = ((piece.offset, low), (high, piece.to))
+    return _Loose(_ends(piece, intro, footage, head), low, high, _ends(piece, outro, footage, head))
+
+
+def _ends(piece: Piece, span: tuple[int, int], footage: Footage, head: Head) -> bytes:
+    """Fragments of these bytes of the file with only what is wanted; nothing where they are damaged."""
+    if span[0] >= span[1]:
+        return b""
+    data = footage.read(piece.segment, span[0], span[1] - span[0])
+    try:
+        return trimmed(data, piece, head)
+    except Damaged as error:
+        footage.damage(piece.segment, str(error))
+        return b""
+
+
+def trimmed(data: bytes, piece: Piece, head: Head) -> bytes:
+    """Whole fragments of a piece with only what is wanted of it. Raises Damaged."""
+
+    def ticks(time: int) -> dict[int, int]:
+        since = time - piece.segment.start
+        return {track: scaled(since, head.scale(track)) + head.leads[track] for track in head.formats}
+
+    starts = ticks(piece.start) if piece.start > piece.segment.start else {}
+    return cut(data, starts, ticks(piece.end) if piece.cut else {})
+
+
+def _begins(piece: Piece, part: _Loose, tracks: Tracks) -> int:
+    """µs on the movie's line at which the first piece is shown: whatever is decoded before has a place."""
+    early = tracks.head(piece.segment.setup).leads[VIDEO] - first_dts(part.intro)
+    return piece.start - piece.segment.start - (-early * US_PER_S // VIDEO_SCALE)
+
+
+def _placed(piece: Piece, part: _Loose, place: Place, footage: Footage, sets: bytes) -> Part:
+    plain = Stretch(piece.segment, part.low, part.high, footage, place)
+    stretch = None if part.low >= part.high else Renewed(plain, sets) if sets else plain
+    intro, outro = (renewed(moved(end, place.change), sets) for end in (part.intro, part.outro))
+    return Part(intro, stretch, outro)
+
+
+def _reference(piece: Piece, part: Part) -> tuple[int, int]:
+    """Bytes, and for how many ticks it is shown."""
+    return part.size, scaled(piece.end - piece.start, VIDEO_SCALE)
