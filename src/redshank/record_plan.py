@@ -99,6 +99,8 @@ class Run:
     """Why it does not continue the one before (a GapReason); empty when it does."""
     packets: list[Packet] = field(default_factory=list)
     bytes: int = 0
+    end: int = 0
+    """Its last moment: what follows at once begins a microsecond later."""
 
     @property
     def start(self) -> int:
@@ -114,21 +116,16 @@ class Held:
 
     def add(self, packet: Packet, broken: str) -> None:
         if starts(packet):
+            if self.runs and not broken:
+                self.runs[-1].end = packet.time - 1
             self.runs.append(Run(broken))
         run = self.runs[-1]
         run.packets.append(packet)
         run.bytes += len(packet.data)
+        run.end = max(run.end, packet.time)
 
     def packets(self) -> Iterator[Packet]:
         return (packet for run in self.runs for packet in run.packets)
-
-    def end(self, place: int) -> int:
-        """Where the run's footage ends."""
-        run = self.runs[place]
-        after = self.runs[place + 1] if place + 1 < len(self.runs) else None
-        if after is not None and not after.broken:
-            return after.start - 1
-        return max(packet.time for packet in run.packets)
 
     def trim(self, newest_ns: int) -> None:
         """Let go of what the ring would let go of. `newest_ns`: arrival of the stream's newest packet."""

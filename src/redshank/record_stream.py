@@ -252,7 +252,7 @@ class Stream:
         place = 0
         while place < len(held.runs):
             run = held.runs[place]
-            if self._plan.wants(run.start, held.end(place)):
+            if self._plan.wants(run.start, run.end):
                 self._write(run)
                 del held.runs[place]
             else:
@@ -303,6 +303,7 @@ class Stream:
             if self._broken != GapReason.CORRUPT:
                 log.warning("cannot record", extra={**self._name(), "reason": str(error)})
             self._gaps.miss(first.time, means.clock.mono_ns(), GapReason.CORRUPT)
+            self._gaps.turn(first.time, means.clock.mono_ns(), GapReason.CORRUPT)
             self._broken = GapReason.CORRUPT
             self._synced = False
             return False
