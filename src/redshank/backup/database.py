@@ -20,6 +20,8 @@ from redshank.errors import DiskFull, StoreError
 from redshank.model import SITE
 
 NAME = "redshank.db"
+FOLDER = "backups"
+"""Below the data folder: copies that make themselves."""
 STEP_PAGES = 512
 """Pages copied at a time: 2 MiB."""
 EPOCHS = 1_000_000
@@ -141,7 +143,7 @@ def put(database: Path, part: Path, ending: str) -> Path | None:
     the old file → folder synced. A kill in between leaves either the new database, or the old one perhaps without its log: the
     next start finds that by the mark and comes here again.
     """
-    kept = _unused(beside(database, ending)) if database.exists() else None
+    kept = unused(beside(database, ending)) if database.exists() else None
     with translated(database):
         sync(part)
         if kept is not None:
@@ -154,7 +156,7 @@ def put(database: Path, part: Path, ending: str) -> Path | None:
 
 def take_away(database: Path, ending: str) -> Path | None:
     """Leave no database where it was. Returns where it is kept."""
-    kept = _unused(beside(database, ending)) if database.exists() else None
+    kept = unused(beside(database, ending)) if database.exists() else None
     with translated(database):
         move_logs(database, kept)
         if kept is not None:
@@ -237,6 +239,6 @@ def _link(path: Path, new: Path) -> None:
         path.rename(new)
 
 
-def _unused(path: Path) -> Path:
+def unused(path: Path) -> Path:
     tries = (path, *(path.with_name(f"{path.name}-{number}") for number in range(2, 1000)))
     return next(place for place in tries if not place.exists())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from functools import partial
 from pathlib import Path
 
-from redshank.backup import database
+from redshank.backup import bundle, database
+from redshank.backup.bundle import Contents
 from redshank.backup.database import Facts
 from redshank.clock import Clock
 from redshank.errors import StoreError
@@ -36,3 +38,17 @@ def try_database(copy: Path, folder: Path, clock: Clock) -> Facts:
         return found
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def try_bundle(file: Path, passphrase: str, clock: Clock) -> Contents:
+    """The same with a sealed backup, in the system's folder for temporary files, where its keys are never written.
+
+    Raises StoreError: what is wrong with it.
+    """
+    with tempfile.TemporaryDirectory(prefix="redshank-") as place:
+        folder = Path(place)
+        contents = bundle.unpack(file, passphrase, folder, [database.NAME])
+        found = try_database(folder / database.NAME, folder / "drill", clock)
+        if found != contents.database:
+            raise StoreError(f"{file}: the database in it does not hold what the backup says: do not use it")
+        return contents

@@ -23,7 +23,6 @@ from redshank.errors import DiskFull, StoreError
 
 log = logging.getLogger(__name__)
 
-FOLDER = "backups"
 INTERVAL_S = 300.0
 """At most this much of the events is lost with a damaged database, as long as a copy takes less than SHARE of it."""
 SHARE = 0.02
@@ -57,13 +56,13 @@ def taken_at(snapshot: Path) -> int | None:
 
 def listed(data: Path, kind: str = "*") -> list[Path]:
     """Newest first. `kind`: redshank, before-0002 …; all by default."""
-    found = [(at, path) for path in (data / FOLDER).glob(f"{kind}-*.db") if (at := taken_at(path)) is not None]
+    found = [(at, path) for path in (data / database.FOLDER).glob(f"{kind}-*.db") if (at := taken_at(path)) is not None]
     return [path for _at, path in sorted(found, reverse=True)]
 
 
 def take(data: Path, kind: str, now: int, pace: database.Pace = lambda: None, room: int = ROOM) -> Path:
     """A verified copy of the database in use or at rest. Raises StoreError, DiskFull; nothing is left behind then."""
-    source, folder = data / database.NAME, data / FOLDER
+    source, folder = data / database.NAME, data / database.FOLDER
     with database.translated(folder):
         folder.mkdir(mode=0o700, exist_ok=True)
         needed = sum(
@@ -182,7 +181,7 @@ class Snapshots:
         newest = next(iter(listed(self._data, "redshank")), None)
         try:
             if newest is not None:
-                drill.try_database(newest, self._data / FOLDER / ".drill", self._clock)
+                drill.try_database(newest, self._data / database.FOLDER / ".drill", self._clock)
             self._drill_error = ""
         except StoreError as error:
             self._drill_error = self._told(error, self._drill_error)
