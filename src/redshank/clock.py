@@ -11,6 +11,7 @@ import os
 import re
 import time as _time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 US_PER_S = 1_000_000
@@ -81,3 +82,11 @@ def from_rfc3339(text: str) -> int:
 def cpu_ns() -> int:
     """CPU time of the calling thread, for the per-stage statistics."""
     return _time.thread_time_ns()
+
+
+def boot_id() -> str:
+    """Of the running kernel: monotonic times compare within one. Empty where it has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""

@@ -84,6 +84,10 @@ class Links:
     wake_notifier: Callable[[], None]
     keep_picture: Callable[[Alert], None]
     """Begin to make and store the picture of an alert that has just opened."""
+    seen: Callable[[Observation], None] = lambda _observation: None
+    """For the recorder: what is in front of a camera …"""
+    alerted: Callable[[Alert], None] = lambda _alert: None
+    """… and each state of an alert, once it is committed."""
 
 
 class Hub:
@@ -192,6 +196,7 @@ class Hub:
         if analysed.looks == 1:
             self.changed.set()
         analysed.detections += len(seen.detections)
+        self._links.seen(seen)
         await self._looks.put(seen)
         self._publish_news(seen)
 
@@ -217,6 +222,7 @@ class Hub:
         for event in changes.events:
             self._publish_soon(event)
         for alert in changes.alerts:
+            self._links.alerted(alert)
             self._publish_soon(alert)
 
     def _publish_soon(self, value: Value) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from redshank.model import SITE
+
 Mode = Literal["continuous", "motion", "alert", "off"]
 """continuous: everything · motion: around whatever moves · alert: around alerts · off: nothing."""
 
@@ -38,5 +40,6 @@ class VolumeSettings:
     id: str
     path: str
     """Its root, opened and accepted by the hub."""
+    site: str = SITE
     spool_bytes: int = 120_000_000
     """Packets that may wait in memory while it is slow or fails; then the oldest go, counted."""

@@ -14,9 +14,11 @@ from redshank.config.load import Loaded, check_labels
 from redshank.config.schema import Config
 from redshank.hub import Hub
 from redshank.judge import Judge
+from redshank.library import Library
 from redshank.model import Alert, CameraState, CameraStatus, Observation, TrackState
 from redshank.notify import ChannelHealth, Notifier
 from redshank.supervisor import Worker
+from redshank.volumes import Volumes
 
 RATE_S = 5.0
 
@@ -34,6 +36,8 @@ class Subject:
     problems: Sequence[str]
     """Of the configuration."""
     loaded: Loaded
+    library: Library
+    volumes: Volumes
 
 
 class Reporter:
@@ -66,6 +70,7 @@ class Reporter:
             "detections": sum(a.detections for a in s.hub.analysed.values()),
             "alerts": self._alerts(),
             "channels": channels,
+            "recordings": {"waiting": s.library.waiting, "volumes": self._volumes()},
             "bus": {"url": s.config.bus.url, "unsent": s.hub.unsent, **s.hub.bus_stats()},
             "processes": {w.name: {"pid": w.pid, "starts": w.starts} for w in s.workers},
         }
@@ -73,6 +78,8 @@ class Reporter:
     def _problems(self) -> Sequence[str]:
         s = self._subject
         found = [*s.problems, *(f"{who}: {why}" for who, why in s.hub.trouble.items())]
+        found += [f"volume {name}: {why}" for name, why in s.volumes.trouble.items()]
+        found += [f"{what}: {why}" for what, why in s.library.trouble.items()]
         found += [
             f"{w.name}: {w.failing}; it is started again"
             for w in s.workers
@@ -99,6 +106,8 @@ class Reporter:
             for stream in camera.streams:
                 state = s.hub.states.get((name, stream)) or CameraState(name, stream, CameraStatus.CONNECTING, now, now)
                 entry = {**encode(state), "friendly_name": camera.friendly_name or name}
+                if recording := s.library.state(name, stream):
+                    entry["recording"] = recording
                 if camera.detect.enabled and stream == camera.detect_stream:
                     entry["analysed"] = self._analysed(name, now)
                 found.append(entry)
@@ -118,6 +127,13 @@ class Reporter:
             "failed": stats.get("failed", 0),
             "unreadable": stats.get("unreadable", 0),
             "stages": stats.get("stages", {}),
+        }
+
+    def _volumes(self) -> dict[str, Any]:
+        s = self._subject
+        return {
+            name: {"path": str(s.volumes.open[id].root), "buffer": s.library.buffers.get(id, {})}
+            for name, id in s.volumes.ids.items()
         }
 
     def _detector(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,20 +20,23 @@ from redshank.alert.broken import BrokenChannel
 from redshank.alert.compose import Composer
 from redshank.blobs.disk import DiskBlobs
 from redshank.bus.base import Bus
-from redshank.clock import NS_PER_S, Clock
+from redshank.clock import NS_PER_S, Clock, boot_id
 from redshank.config import schema
 from redshank.config.load import Loaded
 from redshank.errors import ChannelError, StoreError, TargetRefused
 from redshank.hub import Hub, Links
 from redshank.judge import Judge, JudgeSettings
+from redshank.library import Library, Plan
 from redshank.notify import Notifier, Route
 from redshank.pipe import Note
 from redshank.process.settings import CaptureSettings, VisionSettings
+from redshank.record_settings import RecordSettings, VolumeSettings
 from redshank.report import Reporter, Subject
 from redshank.store import still
 from redshank.store.base import Store
 from redshank.supervisor import Supervisor, Worker, connect, guard
 from redshank.targets import Targets, redact
+from redshank.volumes import Volumes
 
 if TYPE_CHECKING:
     from redshank.app import View
@@ -60,10 +64,20 @@ class Pair:
         self._site = site
         self._falls: dict[str, list[int]] = {}
         """When the analysis of a camera brought the process down."""
-        hub = site.hub
-        self.capture = Worker(f"capture-{number}", self._capture_settings, hub.on_capture, self._changed)
+        self.capture = Worker(f"capture-{number}", self._capture_settings, self._on_capture, self._capture_changed)
         self.vision = Worker(f"vision-{number}", self._vision_settings, self._on_vision, self._changed)
-        hub.vision |= dict.fromkeys(cameras, self.vision)
+        site.hub.vision |= dict.fromkeys(cameras, self.vision)
+        for camera in cameras:
+            site.library.serves(camera, self.capture.tell)
+
+    async def _on_capture(self, note: Note) -> None:
+        if not await self._site.library.on_note(note):
+            await self._site.hub.on_capture(note)
+
+    def _capture_changed(self, alive: bool) -> None:
+        self._changed(alive)
+        if not alive:
+            self._site.library.ended(self.cameras)
 
     async def _on_vision(self, note: Note) -> None:
         await self._site.hub.on_vision(self.vision, note)
@@ -76,7 +90,15 @@ class Pair:
         config = self._site.config
         streams = [s for name in self.cameras for s in wiring.streams(config, name)]
         epoch = await self._site.next_epoch()
-        return _CAPTURE.dump_json(CaptureSettings(tuple(streams), epoch, config.security.allow_targets))
+        return _CAPTURE.dump_json(
+            CaptureSettings(tuple(streams), epoch, config.security.allow_targets, *self._site.recording(self.cameras))
+        )
+
+    def record_more(self) -> None:
+        """A volume can be used after all: capture is told of every recorder, those it has it keeps."""
+        records, volumes = self._site.recording(self.cameras)
+        settings = CaptureSettings((), 0, (), records, volumes)
+        self.capture.tell(Note("recorders", {}, _CAPTURE.dump_json(settings)))
 
     def _looked_at(self) -> list[str]:
         """Cameras to analyse: one that brings the process down again and again is left out for a while, the others go on."""
@@ -137,8 +159,20 @@ class Site:
         )
         names = wiring.active(self.config)
         self.judge = Judge(wiring.rules(self.config), self.store, clock, judge_settings, lambda c: self.hub.heard(c))
-        links = Links(self.judge, self.store, self.bus, clock, lambda: self.notifier.wake(), lambda a: composer.keep(a))
+        links = Links(
+            self.judge,
+            self.store,
+            self.bus,
+            clock,
+            lambda: self.notifier.wake(),
+            lambda a: composer.keep(a),
+            lambda seen: self.library.seen(seen),
+            lambda alert: self.library.alerted(alert),
+        )
         self.hub = Hub(links, [wiring.watched(self.config, name) for name in names])
+        self.library = Library(self.store, clock, self.hub.states)
+        self._boot = boot_id()
+        self.volumes = Volumes(wiring.volume_paths(self.config, folder), self.store, clock, self.config.site)
         blobs = DiskBlobs(folder / "pictures")
         self._blobs = blobs
         composer = Composer(wiring.words(self.config), blobs, self.hub.picture, self.hub.seen)
@@ -148,9 +182,39 @@ class Site:
         self._pairs = [Pair(i, share, self) for i, share in enumerate(shares)]
         running = [worker for pair in self._pairs for worker in (pair.capture, pair.vision)]
         subject = Subject(
-            self.config, str(folder), self.hub, self.judge, self.notifier, running, self._problems, loaded
+            self.config,
+            str(folder),
+            self.hub,
+            self.judge,
+            self.notifier,
+            running,
+            self._problems,
+            loaded,
+            self.library,
+            self.volumes,
         )
         self._reporter = Reporter(subject, clock)
+
+    def recording(self, cameras: Sequence[str]) -> tuple[tuple[RecordSettings, ...], tuple[VolumeSettings, ...]]:
+        """What a capture process records, and where: as user, schedule and disks have it now."""
+        records = tuple(self.library.settings(cameras))
+        site, buffer = self.config.site, self.config.storage.buffer
+        used = sorted({record.volume for record in records})
+        return records, tuple(VolumeSettings(id, str(self.volumes.open[id].root), site, buffer) for id in used)
+
+    async def _open_library(self) -> None:
+        await self.volumes.start()
+        await self.library.start(self._plans(), self.volumes.open)
+
+    def _plans(self) -> dict[str, Plan]:
+        return {
+            name: wiring.plan(self.config, name, self.volumes.ids, self._boot) for name in wiring.active(self.config)
+        }
+
+    async def _volume_opened(self, _name: str) -> None:
+        self.library.plan(self._plans())
+        for pair in self._pairs:
+            pair.record_more()
 
     async def next_epoch(self) -> int:
         return await asyncio.to_thread(self.store.next_epoch)
@@ -183,6 +247,7 @@ class Site:
     async def run(self) -> None:
         try:
             await asyncio.to_thread(self._blobs.sweep)
+            await self._open_library()
             await self.judge.start()
             await self.bus.start()
             await self.hub.say_again()
@@ -192,6 +257,8 @@ class Site:
                     ("notifier", self.notifier.run),
                     ("status", self._tell_status),
                     ("model", self._have_model),
+                    ("library", self.library.run),
+                    ("volumes", partial(self.volumes.run, self._volume_opened)),
                 ):
                     group.create_task(guard(name, part, self.clock))
                 for pair in self._pairs:
@@ -244,6 +311,7 @@ class Site:
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_S):
+                    await self.library.drain()
                     await self.hub.drain()
         finally:
             await self.judge.stop()

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from redshank.alert.compose import Site
 from redshank.alert.message import Place, Wording
 from redshank.config import schema
+from redshank.config.record import DEFAULT_VOLUME
 from redshank.geometry import Polygon
 from redshank.hub import Watched
+from redshank.library import Plan
 from redshank.media.settings import SourceSettings
 from redshank.process.settings import AnalysisSettings, StreamSettings
+from redshank.record_settings import RecordSettings
 from redshank.rules.filter import ObjectFilter
 from redshank.rules.rule import Rule
 
+RING_S = 10.0
+"""What the ring holds beyond the recorder's pre-capture: so late may the word come that something is worth keeping."""
 NEVER_S = 1e9
 """A period that does not come; infinity has no JSON."""
 
@@ -56,6 +62,7 @@ def streams(config: schema.Config, name: str) -> list[StreamSettings]:
             analysed=camera.detect.enabled and stream == camera.detect_stream,
             sleeps=camera.sleeps,
             ends=_is_file(settings.url) and not settings.loop,
+            ring_s=RING_S + (camera.record.pre_capture if camera.record.enabled else 0.0),
         )
         for stream, settings in camera.streams.items()
     ]
@@ -63,6 +70,35 @@ def streams(config: schema.Config, name: str) -> list[StreamSettings]:
 
 def _is_file(url: str) -> bool:
     return url.startswith("file:") or ("://" not in url and not url.startswith(("usb:", "csi:", "v4l2:")))
+
+
+def plan(config: schema.Config, name: str, volumes: Mapping[str, str], boot: str) -> Plan:
+    """How a camera is recorded. volumes: name → id of those that can be used."""
+    camera = config.cameras[name]
+    record = camera.record
+    volume = volumes.get(record.volume) or volumes.get(DEFAULT_VOLUME, "")
+    settings = tuple(
+        RecordSettings(
+            camera=name,
+            stream=stream,
+            volume=volume,
+            mode=record.mode,
+            segment_s=record.segment,
+            pre_s=record.pre_capture,
+            post_s=record.post_capture,
+            sound=record.sound,
+            boot=boot,
+        )
+        for stream in camera.streams
+        if stream in record.streams and record.enabled and volume
+    )
+    return Plan(settings, record.schedule, ZoneInfo(config.timezone))
+
+
+def volume_paths(config: schema.Config, data: Path) -> Mapping[str, Path]:
+    """Every volume by name, `default` among them."""
+    named = {name: volume.path.expanduser() for name, volume in config.storage.volumes.items()}
+    return {DEFAULT_VOLUME: data / "recordings"} | {name: data / path for name, path in named.items()}
 
 
 def analysis(config: schema.Config, name: str) -> AnalysisSettings:

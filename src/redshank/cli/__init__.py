@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from redshank.cli import analyse, config, demo, doctor, models, notify, run, service, status
+from redshank.cli import analyse, config, demo, doctor, models, notify, private, run, service, status
 from redshank.errors import RedshankError
 
 app = typer.Typer(
@@ -48,6 +48,7 @@ app.command("check")(config.check)
 app.command("init")(config.init)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
+app.command("private")(private.private)
 app.add_typer(models.app, name="models")
 app.add_typer(notify.app, name="notify")
 app.add_typer(service.app, name="service")

@@ -49,7 +49,7 @@ class LiveView:
 
 def cameras(status: Mapping[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("camera", "status", "fps in", "analysed/s", "motion", "now", "reason"):
+    for name in ("camera", "status", "rec", "fps in", "analysed/s", "motion", "now", "reason"):
         right = name in ("fps in", "analysed/s", "motion")
         table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
     for camera in status["cameras"]:
@@ -58,6 +58,7 @@ def cameras(status: Mapping[str, Any]) -> Table:
         table.add_row(
             f"{camera['camera']}/{camera['stream']}",
             Text(camera["status"], style=STYLES.get(camera["status"], "")),
+            _recording(camera.get("recording")),
             f"{camera['fps']:.1f}",
             f"{seen['fps']:.1f}" if analysed else "",
             f"{seen['motion'] * 100:.1f} %" if analysed else "",
@@ -65,6 +66,15 @@ def cameras(status: Mapping[str, Any]) -> Table:
             camera["reason"],
         )
     return table
+
+
+def _recording(state: Mapping[str, Any] | None) -> Text:
+    """A red dot while a file grows."""
+    if state is None:
+        return Text("")
+    if state["private"]:
+        return Text("private", style="yellow")
+    return Text("●", style="red") if state["recording"] else Text(state["mode"], style="dim")
 
 
 def alerts(status: Mapping[str, Any]) -> Table:

@@ -49,6 +49,14 @@ def _channel(health: dict[str, Any]) -> str:
     return f"{words}: {health['last_error']}" if health["state"] != "ok" else words
 
 
+def _recorded(state: dict[str, Any] | None) -> str:
+    if state is None:
+        return "no"
+    if state["private"]:
+        return "private"
+    return f"yes, until {_local(state['until'])}" if state["recording"] else f"not now ({state['mode']})"
+
+
 def _show(found: dict[str, Any]) -> None:
     from redshank.cli.output import print_table
 
@@ -57,6 +65,7 @@ def _show(found: dict[str, Any]) -> None:
             c["camera"],
             c["stream"],
             c["status"],
+            _recorded(c.get("recording")),
             _local(c["since"]),
             f"{c['fps']:.1f}",
             f"{c['bitrate'] / 1e6:.2f}",
@@ -64,7 +73,7 @@ def _show(found: dict[str, Any]) -> None:
         )
         for c in found["cameras"]
     ]
-    print_table(("camera", "stream", "status", "since", "fps", "Mbit/s", "reason"), rows)
+    print_table(("camera", "stream", "status", "recorded", "since", "fps", "Mbit/s", "reason"), rows)
     detector = found["detector"]
     print(f"\ndetector: {detector.get('model', '-')} {detector.get('reason', '')}".rstrip())
     print(f"alerts: {found['alerts']['open']} open, {found['alerts']['total']} since start")

@@ -57,6 +57,11 @@ def _seconds(value: object) -> object:
     return float(match[1]) * _UNIT_S[match[2]]
 
 
+def seconds(text: str) -> float:
+    """`30m` → 1800. Raises ValueError with what was expected."""
+    return float(str(_seconds(text)))
+
+
 def _words(value: object) -> object:
     """`person`, `person, car` and a list are the same."""
     words = value.split(",") if isinstance(value, str) else value

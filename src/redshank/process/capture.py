@@ -22,6 +22,7 @@ from redshank.media.fanout import Bounds, Fanout, Reader
 from redshank.media.reader import StreamReader, StreamSettings, Stuck
 from redshank.model import CameraState, Packet
 from redshank.pipe import Note, Pipe, PipeBroken, pack
+from redshank.process.recorders import Recorders
 from redshank.process.settings import CaptureSettings
 from redshank.process.wire import Sender
 from redshank.process.worker import Worker
@@ -45,6 +46,7 @@ class Capture:
         self._worker = worker
         self._settings = settings
         self._fanouts = {(s.camera, s.stream): Fanout(Bounds(s.ring_s)) for s in settings.streams}
+        self._recorders = Recorders(worker, self._fanouts, settings.epoch)
         self._readers: list[StreamReader] = []
         self._ready = asyncio.Event()
         self._to_vision: list[asyncio.Task[None]] = []
@@ -53,12 +55,24 @@ class Capture:
         self._exhausted = ""
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._worker.beat(self._stats))
-            self._worker.on_socket(lambda pipe: self._connected(group, pipe))
-            group.create_task(self._worker.listen(self._on_note))
-            self._start_readers()
-            group.create_task(self._tick())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._worker.beat(self._stats))
+                self._worker.on_socket(lambda pipe: self._connected(group, pipe))
+                group.create_task(self._worker.listen(self._on_note))
+                self._recorders.open(self._settings)
+                self._start_readers()
+                group.create_task(self._tick())
+        finally:
+            await asyncio.shield(self._finish())
+
+    async def _finish(self) -> None:
+        """However it ends: what has arrived is written, closed and told, unless the disk does not let us."""
+        for reader in self._readers:
+            reader.stop(0)
+        await asyncio.to_thread(self._recorders.stop)
+        with contextlib.suppress(PipeBroken):
+            await self._worker.pipe.drain()
 
     def _start_readers(self) -> None:
         targets = Targets(self._settings.allow_targets)
@@ -79,9 +93,12 @@ class Capture:
             await self._worker.clock.sleep(TICK_S)
             for reader in self._readers:
                 reader.tick()
+            self._recorders.tick()
 
     def _stats(self) -> dict[str, Any]:
-        stats: dict[str, Any] = {"streams": len(self._readers)}
+        stats: dict[str, Any] = {"streams": len(self._readers), "recorders": self._recorders.stats()}
+        if self._recorders.dead:
+            stats |= {"stuck_s": 1e9, "stuck_in": "the recorder"}
         if self._exhausted:
             # Threads that hang in a camera's socket cannot be ended; the supervisor replaces the whole process.
             stats |= {"stuck_s": 1e9, "stuck_in": self._exhausted}
@@ -95,7 +112,10 @@ class Capture:
         self._exhausted = "a camera's connection"
 
     async def _on_note(self, note: Note) -> None:
-        log.warning("unexpected note", extra={"kind": note.kind})
+        if note.kind == "recorders":
+            self._recorders.open(SETTINGS.validate_json(note.body))
+        elif not self._recorders.on_note(note):
+            log.warning("unexpected note", extra={"kind": note.kind})
 
     def _connected(self, group: asyncio.TaskGroup, pipe: Pipe) -> None:
         """A (new) vision process: it gets every analysed stream from its newest keyframe on, and may ask for cuts."""

@@ -10,6 +10,7 @@ from redshank.geometry import Point
 from redshank.media.settings import SourceSettings
 from redshank.model import Box, Detection
 from redshank.pipe import Note
+from redshank.record_settings import RecordSettings, VolumeSettings
 from redshank.rules.filter import ObjectFilter
 
 Corners = tuple[Point, ...]
@@ -36,6 +37,9 @@ class CaptureSettings:
     streams: tuple[StreamSettings, ...]
     epoch: int
     allow_targets: tuple[str, ...] = ()
+    records: tuple[RecordSettings, ...] = ()
+    """Streams to record; a camera that is private in one of them is silent altogether."""
+    volumes: tuple[VolumeSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

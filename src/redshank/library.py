@@ -1,0 +1,389 @@
+"""The hub's side of recording: files that capture closed become rows, what is missing becomes gaps, capture hears what to record.
+
+    capture ──segment──▶ row committed ──▶ `.part` name removed        (the order of writes: docs/design/recording.md)
+    capture ──running──▶ `running`, for playback and the watch
+    user, schedule ──record──▶ capture · motion, alerts ──keep──▶ capture
+
+Everything runs on the event loop; disk and database in threads. Rows are committed in the order capture closed the files; while the
+database refuses they wait here, and after a kill their `.part` names tell the next start (`adopt`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from redshank.activity import Activity, followed
+from redshank.clock import US_PER_S, Clock, rfc3339
+from redshank.errors import RedshankError, StoreError
+from redshank.media.adopt import adopt
+from redshank.model import Alert, CameraState, CameraStatus, Gap, GapReason, Observation, Segment
+from redshank.pipe import Note
+from redshank.record_settings import Mode, RecordSettings
+from redshank.schedule import Span, inside
+from redshank.store import ledger, recordings
+from redshank.store.base import Store, is_bug
+from redshank.volume import Volume
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+TICK_S = 1.0
+RETRY_S = 1.0
+UNRECORDED_US = 12 * US_PER_S
+"""Nothing new on disk for so long is told (rel:T16 asks for 15 s)."""
+MOTION_LATER_US = 5 * US_PER_S
+"""Analysis may be this far behind when a file is closed."""
+KEEP_EVERY_US = US_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one camera is recorded, as the user wrote it."""
+
+    settings: tuple[RecordSettings, ...]
+    """One per recorded stream, before schedule and private switch."""
+    schedule: tuple[Span, ...]
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class _Adopted:
+    """A file that a crash left, made whole."""
+
+    segment: Segment
+
+
+@dataclass(slots=True)
+class _Camera:
+    """What is so at the moment."""
+
+    plan: Plan
+    activity: Activity = field(default_factory=Activity)
+    told: tuple[Mode, bool] | None = None
+    """Mode and private as capture heard them last."""
+    kept: int = 0
+    """Newest time capture was told to keep."""
+    alerts: set[str] = field(default_factory=set)
+    """Open ones."""
+
+
+class Library:
+    """One per site. `start`, then `run` until cancelled."""
+
+    def __init__(self, store: Store, clock: Clock, states: Mapping[Key, CameraState]) -> None:
+        self.running: dict[Key, Segment] = {}
+        """Files being written, as capture told last: their path still ends in `.part`."""
+        self.trouble: dict[str, str] = {}
+        """What is wrong, by what it is about; for the status."""
+        self.buffers: dict[str, Mapping[str, object]] = {}
+        """By volume: what capture says of what waits for the disk."""
+        self._store = store
+        self._clock = clock
+        self._volumes: Mapping[str, Volume] = {}
+        self._states = states
+        self._cameras: dict[str, _Camera] = {}
+        self._waiting: deque[Segment | Gap | _Adopted] = deque()
+        self._arrived = asyncio.Event()
+        self._motion_later: deque[tuple[int, Segment]] = deque()
+        self._begun = clock.now()
+        self._tell: dict[str, Callable[[Note], bool]] = {}
+        self._private: Mapping[str, int | None] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Rows not committed yet."""
+        return len(self._waiting)
+
+    async def start(self, plans: Mapping[str, Plan], volumes: Mapping[str, Volume]) -> None:
+        """Since it was recorded last, every stream has a gap; which cameras are private is known. Files follow in `run`.
+
+        volumes: by id; one that can be used only later is put in by its owner.
+        """
+        self._volumes = volumes
+        self.plan(plans)
+        wanted = {(s.camera, s.stream) for camera in self._cameras.values() for s in camera.plan.settings}
+        begin = partial(ledger.begin, wanted=wanted, now=self._clock.now())
+        await asyncio.wrap_future(self._store.write(begin))
+        self._private = await asyncio.to_thread(self._store.read, partial(ledger.private, now=self._clock.now()))
+
+    def plan(self, plans: Mapping[str, Plan]) -> None:
+        """How cameras are recorded from now on."""
+        for name, plan in plans.items():
+            if name in self._cameras:
+                self._cameras[name].plan = plan
+            else:
+                self._cameras[name] = _Camera(plan)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._adopt_all())
+            group.create_task(self._commit_forever())
+            group.create_task(self._watch_forever())
+
+    async def drain(self) -> None:
+        """At the end, when capture is gone: what it closed last becomes rows."""
+        while self._waiting:
+            await self._commit_next()
+
+    def settings(self, cameras: Iterable[str]) -> list[RecordSettings]:
+        """For a capture process that starts: its cameras' streams as they should be recorded now."""
+        found = []
+        for name in cameras:
+            if name in self._cameras:
+                mode, private = self._cameras[name].told = self._wanted(name)
+                found += [
+                    replace(s, mode=mode, private=private)
+                    for s in self._cameras[name].plan.settings
+                    if s.volume in self._volumes
+                ]
+        return found
+
+    def state(self, camera: str, stream: str) -> dict[str, object] | None:
+        """How a stream is recorded, for the status; None when it is not."""
+        known = self._cameras.get(camera)
+        if known is None or not any(s.stream == stream for s in known.plan.settings):
+            return None
+        mode, private = known.told or self._wanted(camera)
+        file = self.running.get((camera, stream))
+        return {
+            "mode": mode,
+            "private": private,
+            "recording": file is not None,
+            "until": rfc3339(file.end) if file else None,
+            "trouble": self.trouble.get(f"{camera}/{stream}", ""),
+        }
+
+    def serves(self, camera: str, tell: Callable[[Note], bool]) -> None:
+        """How the capture process of a camera is spoken to."""
+        self._tell[camera] = tell
+
+    def ended(self, cameras: Iterable[str]) -> None:
+        """Their capture process is gone: what it left open is adopted, and nothing is recorded until the next one."""
+        left = [self.running.pop(key) for key in list(self.running) if key[0] in set(cameras)]
+        if left:
+            asyncio.get_running_loop().create_task(self._adopt([(s.volume, s.path) for s in left]))
+
+    # --- from capture ------------------------------------------------------------------------------------------------
+
+    async def on_note(self, note: Note) -> bool:
+        """Whether the note was for us."""
+        h = note.header
+        match note.kind:
+            case "segment":
+                self._forget_running(segment := _segment(h))
+                self._wait_for(segment)
+            case "running":
+                self.running[h["camera"], h["stream"]] = _segment(h)
+            case "gap":
+                self._wait_for(self._gap(h))
+            case "volume":
+                self.buffers[h["id"]] = h
+                self._note(f"recording on {h['id']}", h["trouble"])
+            case _:
+                return False
+        return True
+
+    def _forget_running(self, segment: Segment) -> None:
+        key = (segment.camera, segment.stream)
+        if key in self.running and self.running[key].seq == segment.seq:
+            del self.running[key]
+
+    def _gap(self, h: Mapping[str, object]) -> Gap:
+        """Capture knows that nothing came; why a camera sent nothing, its state says better."""
+        gap = Gap(
+            str(h["camera"]), str(h["stream"]), int(str(h["start"])), _int(h.get("end")), GapReason(str(h["reason"]))
+        )
+        state = self._states.get((gap.camera, gap.stream))
+        if gap.reason is GapReason.OFFLINE and state is not None and state.status is CameraStatus.STALLED:
+            return Gap(gap.camera, gap.stream, gap.start, gap.end, GapReason.STALLED)
+        return gap
+
+    # --- from analysis and judge -------------------------------------------------------------------------------------
+
+    def seen(self, observation: Observation) -> None:
+        """Something moves or is followed: worth keeping, told to capture about once a second."""
+        camera = self._cameras.get(observation.camera)
+        if camera is None:
+            return
+        camera.activity.hear(observation)
+        if observation.motion > 0 or followed(observation):
+            important = followed(observation) and camera.told != ("alert", False)
+            self._keep(camera, observation.camera, observation.time, observation.time, important)
+
+    def alerted(self, alert: Alert) -> None:
+        """While it is open its camera is kept (`_watch`)."""
+        camera = self._cameras.get(alert.camera)
+        if camera is None:
+            return
+        if alert.state == "open" and alert.severity == "alert":
+            camera.alerts.add(alert.id)
+            self._keep(camera, alert.camera, alert.opened, self._clock.now(), True, alert=True)
+        else:
+            camera.alerts.discard(alert.id)
+
+    def _keep(self, camera: _Camera, name: str, since: int, until: int, important: bool, alert: bool = False) -> None:
+        if not alert and until - camera.kept < KEEP_EVERY_US:
+            return
+        camera.kept = max(camera.kept, until)
+        header = {"camera": name, "since": since, "until": until, "important": important}
+        self._say(name, Note("keep", header))
+
+    def _say(self, camera: str, note: Note) -> bool:
+        tell = self._tell.get(camera)
+        return tell is not None and tell(note)
+
+    # --- rows --------------------------------------------------------------------------------------------------------
+
+    def _wait_for(self, item: Segment | Gap | _Adopted) -> None:
+        self._waiting.append(item)
+        self._arrived.set()
+
+    async def _commit_forever(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                await self._commit_next()
+
+    async def _commit_next(self) -> None:
+        """Everything that waits, in one go and in order; what was committed is marked so on the disk."""
+        items = list(self._waiting)
+        try:
+            await asyncio.gather(*[asyncio.wrap_future(self._store.write(self._row(item))) for item in items])
+        except StoreError as error:
+            if not is_bug(error):
+                self._note("recordings", f"{error}; {len(items)} files wait for their row")
+                await self._clock.sleep(RETRY_S)
+                return
+            log.exception("a recording could not be put into the index; its file stays", exc_info=error)
+        self._note("recordings", "")
+        for _ in items:
+            self._waiting.popleft()
+        segments = [item.segment if isinstance(item, _Adopted) else item for item in items if not isinstance(item, Gap)]
+        now = self._clock.now()
+        self._motion_later += [(now + MOTION_LATER_US, segment) for segment in segments if segment.motion is None]
+        await asyncio.to_thread(self._unmark, segments)
+
+    def _row(self, item: Segment | Gap | _Adopted) -> Callable[..., object]:
+        if isinstance(item, Gap):
+            return partial(ledger.gap, gap=item)
+        if isinstance(item, _Adopted):
+            return partial(ledger.adopted, segment=item.segment)
+        return partial(recordings.add, segment=item, reason=GapReason.OFFLINE)
+
+    def _unmark(self, segments: Iterable[Segment]) -> None:
+        """In a thread. A mark that stays only means that the next start looks at the file once more."""
+        for segment in segments:
+            with contextlib.suppress(StoreError, KeyError):
+                self._volumes[segment.volume].disk.unlink(part_of(segment.path))
+
+    # --- files left by a crash ---------------------------------------------------------------------------------------
+
+    async def _adopt_all(self) -> None:
+        for volume in list(self._volumes.values()):
+            parts = await asyncio.to_thread(lambda: [n for n in volume.disk.names() if n.endswith(".part")])  # noqa: B023
+            await self._adopt([(volume.id, part) for part in parts])
+
+    async def _adopt(self, parts: Iterable[tuple[str, str]]) -> None:
+        for volume, part in parts:
+            disk = self._volumes[volume].disk
+            try:
+                busy = await asyncio.to_thread(disk.busy, part)
+                segment = None if busy else await asyncio.to_thread(adopt, disk, part)
+            except (RedshankError, FileNotFoundError) as error:
+                log.error("a file left by a crash could not be read; it stays: %s", error, extra={"file": part})
+                continue
+            if segment is not None:
+                log.info("adopted what a crash left", extra={"file": segment.path})
+                self._wait_for(_Adopted(segment))
+
+    # --- once a second -----------------------------------------------------------------------------------------------
+
+    async def _watch_forever(self) -> None:
+        while True:
+            with contextlib.suppress(StoreError):
+                now = self._clock.now()
+                self._private = await asyncio.to_thread(self._store.read, partial(ledger.private, now=now))
+            for name, camera in self._cameras.items():
+                self._tell_mode(name, camera)
+                if camera.alerts:
+                    now = self._clock.now()
+                    self._keep(camera, name, now, now, True, alert=True)
+            self._watch_progress()
+            await self._measure_motion()
+            await self._clock.sleep(TICK_S)
+
+    def _wanted(self, name: str) -> tuple[Mode, bool]:
+        plan = self._cameras[name].plan
+        local = datetime.fromtimestamp(self._clock.now() / US_PER_S, UTC).astimezone(plan.zone)
+        off = plan.schedule and not inside(plan.schedule, local)
+        return "off" if off else plan.settings[0].mode, name in self._private
+
+    def _tell_mode(self, name: str, camera: _Camera) -> None:
+        wanted = self._wanted(name)
+        if wanted != camera.told and self._say(
+            name, Note("record", {"camera": name, "mode": wanted[0], "private": wanted[1]})
+        ):
+            camera.told = wanted
+
+    def _watch_progress(self) -> None:
+        """rel:T16: judged by what reached the disk, not by what arrived."""
+        now = self._clock.now()
+        for name, camera in self._cameras.items():
+            for s in camera.plan.settings:
+                key, what = (name, s.stream), f"{name}/{s.stream}"
+                file, state = self.running.get(key), self._states.get(key)
+                reached = max(self._begun, file.end if file else 0, state.since if state else 0)
+                due = camera.told == ("continuous", False) and s.volume in self._volumes
+                late = (
+                    due
+                    and state is not None
+                    and state.status is not CameraStatus.ENDED
+                    and now - reached > UNRECORDED_US
+                )
+                why = f" ({state.reason})" if state is not None and state.reason else ""
+                self._note(what, f"nothing has been recorded for {(now - reached) // US_PER_S} s{why}" if late else "")
+
+    async def _measure_motion(self) -> None:
+        now = self._clock.now()
+        while self._motion_later and self._motion_later[0][0] <= now:
+            _due, segment = self._motion_later.popleft()
+            camera = self._cameras.get(segment.camera)
+            motion = camera.activity.motion(segment.start, segment.end) if camera else None
+            if motion is not None:
+                with contextlib.suppress(StoreError):
+                    await asyncio.wrap_future(self._store.write(self._motion_row(segment, motion)))
+
+    def _motion_row(self, segment: Segment, motion: float) -> Callable[..., object]:
+        return partial(
+            recordings.set_motion, camera=segment.camera, start=segment.start, end=segment.end, motion=motion
+        )
+
+    def _note(self, what: str, trouble: str) -> None:
+        if trouble:
+            if what not in self.trouble:
+                log.error("%s: %s", what, trouble)
+            self.trouble[what] = trouble
+        elif self.trouble.pop(what, None):
+            log.info("%s: well again", what)
+
+
+def part_of(path: str) -> str:
+    """The name a recording has until its row is committed."""
+    return path.removesuffix(".mp4") + ".part"
+
+
+def _segment(header: Mapping[str, object]) -> Segment:
+    return Segment(**{**header, "index": bytes.fromhex(str(header["index"]))})  # type: ignore[arg-type]
+
+
+def _int(value: object) -> int | None:
+    return None if value is None else int(str(value))

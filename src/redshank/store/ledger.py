@@ -1,0 +1,57 @@
+"""What the hub tells the ledger of gaps: a start, a gap of the recorder, a file that a crash left; and which cameras are private."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from redshank.model import SITE, Gap, GapReason, Segment
+from redshank.store import gaps, recordings, switches
+
+PRIVATE = "private"
+
+
+def begin(conn: Connection, wanted: Collection[tuple[str, str]], now: int, site: str = SITE) -> None:
+    """At a start: since it was known last, a wanted stream was not recorded because nobody ran, another because it is off. Write."""
+    known = recordings.streams(conn, site)
+    for camera, stream in {*known, *wanted}:
+        bounds = gaps.bounds(conn, camera, stream, site)
+        off = (camera, stream) not in wanted
+        reason = GapReason.OFF if off else GapReason.RESTART if bounds else GapReason.OFFLINE
+        last = gaps.span(conn, camera, stream, bounds[1], bounds[1] + 1, site) if bounds else []
+        if last and last[-1].end is None and last[-1].reason is GapReason.OFF and not off:
+            continue  # it was switched off all the while
+        gaps.open_(conn, camera, stream, bounds[1] if bounds else now, reason, site)
+
+
+def gap(conn: Connection, gap: Gap, site: str = SITE) -> None:
+    """What the recorder tells: it begins, and later the same one with its end. Write."""
+    if gap.end is None:
+        gaps.open_(conn, gap.camera, gap.stream, gap.start, gap.reason, site)
+    else:
+        gaps.add(conn, gap, site)
+
+
+def adopted(conn: Connection, segment: Segment, site: str = SITE) -> None:
+    """A file that a crash left: what follows it until the next one is because nobody ran. Write."""
+    recordings.add(conn, segment, GapReason.RESTART, site)
+    bounds = gaps.bounds(conn, segment.camera, segment.stream, site)
+    if bounds is not None and bounds[1] <= segment.end:
+        gaps.open_(conn, segment.camera, segment.stream, segment.end, GapReason.RESTART, site)
+
+
+def private(conn: Connection, now: int, site: str = SITE) -> Mapping[str, int | None]:
+    """Cameras that are private now ("" = all of them), each with the time until which (None: until it is changed). Read."""
+    return {
+        one.camera: one.until
+        for one in switches.all(conn, PRIVATE, site)
+        if one.value == "on" and (one.until is None or now < one.until)
+    }
+
+
+def set_private(conn: Connection, camera: str, on: bool, until: int | None, site: str = SITE) -> None:
+    """Write."""
+    switch = switches.Switch(PRIVATE, camera, "on", until)
+    switches.set(conn, switch if on else replace(switch, value="off"), site)
