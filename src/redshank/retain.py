@@ -1,7 +1,7 @@
 """What footage may go, and in what order. Pure: no disk, database or clock; `keep` does what is decided here.
 
 Three reasons let footage go: its age (days per class), its camera's quota, and the room on its volume. Whatever the reason, what is
-held or still being written stays; where there is a choice, plain footage goes before motion, motion before detections, alerts last,
+held or in use stays; where there is a choice, plain footage goes before motion, motion before detections, alerts last,
 and the oldest of a class first. Times are UTC microseconds, sizes bytes.
 """
 
@@ -53,14 +53,26 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """The policy of every camera."""
+
+    policies: Mapping[str, Policy]
+    default: Policy | None = None
+    """For footage of cameras that are not configured any more; None: it stays until its room is needed."""
+
+    def of(self, camera: str) -> Policy | None:
+        return self.policies.get(camera, self.default)
+
+
+@dataclass(frozen=True, slots=True)
 class Footage:
     """A segment as retention sees it."""
 
     segment: Segment
     klass: KeepClass
     held: bool = False
-    running: bool = False
-    """Still being written, or about to be put into the database."""
+    busy: bool = False
+    """Still being written, or being copied somewhere."""
 
     @property
     def key(self) -> Key:
@@ -69,7 +81,7 @@ class Footage:
     @property
     def free(self) -> bool:
         """Whether it may go at all."""
-        return not self.held and not self.running
+        return not self.held and not self.busy
 
 
 def is_held(segment: Segment, holds: Iterable[Hold]) -> bool:
@@ -79,19 +91,16 @@ def is_held(segment: Segment, holds: Iterable[Hold]) -> bool:
     )
 
 
-def expires(footage: Footage, policy: Policy) -> int:
+def expires(footage: Footage, rules: Rules) -> int:
     """When its age lets it go; FOREVER when nothing ever does."""
-    days = policy.kept_days(footage.klass)
+    policy = rules.of(footage.segment.camera)
+    days = policy.kept_days(footage.klass) if policy is not None else None
     return FOREVER if days is None else min(FOREVER, footage.segment.end + round(days * DAY_US))
 
 
-def aged(footage: Iterable[Footage], policies: Mapping[str, Policy], now: int) -> list[Footage]:
-    """What its age lets go now, as it came. Footage of a camera without a policy stays."""
-    return [
-        one
-        for one in footage
-        if one.free and (policy := policies.get(one.segment.camera)) is not None and expires(one, policy) <= now
-    ]
+def aged(footage: Iterable[Footage], rules: Rules, now: int) -> list[Footage]:
+    """What its age lets go now, as it came."""
+    return [one for one in footage if one.free and expires(one, rules) <= now]
 
 
 def order(one: Footage) -> tuple[int, int, Key]:
@@ -119,15 +128,22 @@ def normal_rate(let_go: Sequence[int], recorded_per_day: float) -> float:
     return max(sum(let_go) / len(let_go) if let_go else 0.0, recorded_per_day)
 
 
-def brake(planned: int, files: int, normal: float, days: float = 1.0) -> str:
-    """Why so large a plan has to be asked about; empty when it need not be.
+def allowance(files: int, normal: float, days: float = 1.0, lately: int = 0) -> int:
+    """How many of so many files one plan may let go without asking.
 
-    planned, files: how many files would go, of how many. normal: files a day (`normal_rate`). days: since retention was last at work.
+    normal: files a day (`normal_rate`), 0: unknown. days: since retention was last at work. lately: files that went within the last
+    day already, where many small plans count as one large one.
     """
-    if planned <= FEW:
+    most = max(FEW, int(SHARE * files))
+    if normal:
+        most = min(most, max(FEW, int(TIMES_NORMAL * normal * max(1.0, days))) - lately)
+    return max(0, most)
+
+
+def brake(planned: int, files: int, normal: float, days: float = 1.0, lately: int = 0) -> str:
+    """Why a plan that lets go of so many files has to be asked about; empty when it need not be. See `allowance`."""
+    most = allowance(files, normal, days, lately)
+    if planned <= most:
         return ""
-    if planned > SHARE * files:
-        return f"{planned} of {files} files would go at once"
-    if normal and planned > TIMES_NORMAL * normal * max(1.0, days):
-        return f"{planned} files would go at once, normal are {normal:.0f} a day"
-    return ""
+    words = f"more than {most + lately} of {files} files would go at once"
+    return f"{words}, normal are {normal:.0f} a day" if normal else words
