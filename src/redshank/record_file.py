@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from redshank.disk import Disk
+from redshank.errors import StoreError
 from redshank.media.fanout import starts
 from redshank.media.segment import Made, Muxer, SegmentHead
 from redshank.model import Packet, Segment, StreamFormat
 
 NEAR_US = 100
 """The file counts in ticks of 11 µs. Where another follows, the row ends exactly where that begins."""
+LEFT = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -57,6 +59,38 @@ class Ended:
         disk.sync_folder(self.row.path)
 
 
+class Endings:
+    """Files that ended and are not settled yet; what of them is safe stays so meanwhile.
+
+    Bounded: beyond `LEFT` the oldest falls out, and stays a `.part` for the next start.
+    """
+
+    def __init__(self) -> None:
+        self._left: deque[Ended] = deque(maxlen=LEFT)
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+    def add(self, ended: Ended) -> None:
+        if ended.row is not None or len(self._left) < LEFT:
+            self._left.append(ended)
+
+    def settle(self, disk: Disk) -> tuple[list[Segment], StoreError | None]:
+        """Try each once. The new segments, and the last error."""
+        made: list[Segment] = []
+        error: StoreError | None = None
+        for _ in range(len(self._left)):
+            ended = self._left.popleft()
+            try:
+                ended.settle(disk)
+            except StoreError as failure:
+                error = failure
+                self._left.append(ended)
+            else:
+                made += [ended.row] if ended.row is not None else []
+        return made, error
+
+
 @dataclass(slots=True)
 class _Gop:
     frame: int
@@ -83,6 +117,7 @@ class OpenFile:
         self._disk = disk
         self._muxer = Muxer(head, formats, first)
         self._handle: int | None = None
+        self._created = False
         self._made: list[bytes] = []
         self._size = 0
         self._end = head.start
@@ -107,6 +142,7 @@ class OpenFile:
             return
         if self._handle is None:
             self._handle = self._disk.create(self.part)
+            self._created = True
         data, self._made, self.waiting = b"".join(self._made), [], 0
         self._disk.append(self._handle, data)
 
@@ -132,8 +168,10 @@ class OpenFile:
         self._shut()
         return Ended(self.part, self.row if self._frames else None)
 
-    def give_up(self) -> Ended:
-        """After an error: what was synced before stays, nothing else is trusted."""
+    def give_up(self) -> Ended | None:
+        """After an error: what was synced before stays, nothing else is trusted. None when there is no file."""
+        if not self._created:
+            return None
         self._shut()
         return Ended(self.part, self.row if self.row is not None and self.row.frames else None, cut=True)
 

@@ -19,7 +19,7 @@ from redshank.media.segment import SegmentHead
 from redshank.media.spool import Item, Lost, Queue
 from redshank.model import SITE, GapReason, Packet, Segment, StreamFormat
 from redshank.pipe import Note
-from redshank.record_file import Ended, OpenFile
+from redshank.record_file import Endings, OpenFile
 from redshank.record_gap import SILENT_NS, Gaps
 from redshank.record_plan import Change, Held, Keep, Plan, Run
 from redshank.record_settings import RecordSettings
@@ -39,7 +39,6 @@ LONGEST = 4
 FLUSH_BYTES = 1 << 20
 HELD_MORE_S = 5.0
 """What may be asked for is `pre_s` before something that began so long ago."""
-LEFT = 32
 BEFORE_NS = 5 * NS_PER_S
 
 
@@ -75,10 +74,10 @@ class Stream:
         self._keeps: deque[Keep] = deque()
         self._plan = Plan(settings.pre_s, settings.post_s)
         self._held = Held(settings.pre_s + HELD_MORE_S)
-        self._left: deque[Ended] = deque(maxlen=LEFT)
-        """Ended and not yet settled. What falls out stays a `.part` for the next start."""
-        self._retry_ns = 0
-        self._settle_ns = self._told_ns = 0
+        self._endings = Endings()
+        self._doubtful = False
+        """Since the last error nothing was synced."""
+        self._retry_ns = self._settle_ns = self._told_ns = 0
         self._told_seq = -1
         self._begun: Change | None = None
         """When recording was switched on again: nothing from before is kept."""
@@ -125,7 +124,8 @@ class Stream:
                 self._rest(now_ns)
             self._save(final=False)
             self._tend(now_ns)
-            if not self._left:
+            self._doubtful = False
+            if not self._endings:
                 self.trouble = self.kind = ""
         except StoreError as error:
             self._failed(error, now_ns)
@@ -143,12 +143,10 @@ class Stream:
         except StoreError as error:
             self._failed(error, self._means.clock.mono_ns())
         lost = self.queue.take(1 << 62)
-        times = [item.time for item in lost if isinstance(item, Packet)]
-        if times and self._plan.now.on:
-            since = self._gaps.since
-            self._tell_gap(
-                times[0] if since is None else min(times[0], since), max(times), self.kind or GapReason.DISK_ERROR
-            )
+        times = [item.time if isinstance(item, Packet) else item.start for item in lost]
+        times = [time for time in times if self._plan.wants(time, time)]
+        if times:
+            self._tell_gap(max(min(times), self._gaps.since or 0), max(times), self.kind or GapReason.DISK_ERROR)
 
     def _rest(self, now_ns: int) -> None:
         """Nothing waits: what is due now is due."""
@@ -307,7 +305,6 @@ class Stream:
             self._broken = GapReason.CORRUPT
             self._synced = False
             return False
-        self._gaps.found(first.time)
         return True
 
     def _new_sound(self, file: OpenFile) -> bool:
@@ -320,22 +317,20 @@ class Stream:
         ended, now_ns = self.file.close(end), self._means.clock.mono_ns()
         self.file = None
         if ended.row is not None:
+            self._gaps.found(ended.row.start)
             self._gaps.miss(ended.row.end, now_ns, reason or self._plan.now.gap)
-        self._left.append(ended)
+        self._endings.add(ended)
         self._settle(now_ns)
 
     def _settle(self, now_ns: int) -> None:
         """Files that ended become segments. One that cannot waits; its footage is safe."""
-        if not self._left or now_ns < self._settle_ns:
+        if not self._endings or now_ns < self._settle_ns:
             return
-        try:
-            while self._left:
-                self._left[0].settle(self._means.disk)
-                row = self._left.popleft().row
-                if row is not None:
-                    self._means.tell(Note("segment", _fields(row)))
-                    self.files += 1
-        except StoreError as error:
+        rows, error = self._endings.settle(self._means.disk)
+        for row in rows:
+            self._means.tell(Note("segment", _fields(row)))
+            self.files += 1
+        if error is not None:
             self._settle_ns = now_ns + RETRY_NS
             self._trouble(error)
 
@@ -344,8 +339,9 @@ class Stream:
         file = self.file
         if file is not None:
             file.flush()
-            if file.synced_ns is None or now_ns - file.synced_ns >= SYNC_NS or self.trouble:
+            if file.synced_ns is None or now_ns - file.synced_ns >= SYNC_NS or self._doubtful:
                 file.sync(now_ns)
+                self._gaps.found(file.head.start)
             if file.head.seq != self._told_seq or now_ns - self._told_ns >= TELL_NS:
                 self._told_seq, self._told_ns = file.head.seq, now_ns
                 self._means.tell(Note("running", _fields(file.so_far())))
@@ -355,7 +351,7 @@ class Stream:
     def _failed(self, error: StoreError, now_ns: int) -> None:
         """Nothing since the last good sync is trusted: files are given up, and what is not safe is taken again later."""
         self._trouble(error)
-        self._retry_ns = now_ns + RETRY_NS
+        self._retry_ns, self._doubtful = now_ns + RETRY_NS, True
         files = [file for file in (self._aside, self.file) if file is not None]
         rest = {packet.seq: packet for file in files for packet in file.unsafe()}
         rest |= {packet.seq: packet for packet in self._held.packets()}
@@ -363,8 +359,9 @@ class Stream:
         again += [item for item in self._inbox if isinstance(item, Lost) or item.seq not in rest]
         for file in files:
             ended = file.give_up()
-            self._left.append(ended)
-            self._gaps.miss(ended.row.end if ended.row else file.head.start, now_ns, self.kind)
+            if ended is not None:
+                self._endings.add(ended)
+            self._gaps.miss(ended.row.end if ended and ended.row else file.head.start, now_ns, self.kind)
         if files:
             self._means.tell(Note("running", {**self._name(), "path": ""}))
         self.file = self._aside = self._last = None
