@@ -114,12 +114,13 @@ class Store:
         except SQLAlchemyError as error:
             raise sqlite.translate(error, str(self.path)) from error
 
-    def next_epoch(self, site: str = SITE) -> int:
-        """A number never given before by this database: raise it at each start of whatever numbers observations. Blocks."""
+    def next_epoch(self, site: str = SITE, least: int = 1) -> int:
+        """A number never given before by this database, and not below `least`: raise it at each start of whatever numbers
+        observations or files. Blocks."""
 
         def work(conn: Connection) -> int:
             where = (meta.c.site == site) & (meta.c.name == "epoch")
-            epoch = int(conn.execute(select(meta.c.value).where(where)).scalar() or 0) + 1
+            epoch = max(least, int(conn.execute(select(meta.c.value).where(where)).scalar() or 0) + 1)
             upsert(conn, meta, {"site": site, "name": "epoch", "value": str(epoch)})
             return epoch
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, or_, select, update
 
 from redshank.clock import US_PER_S
 from redshank.model import SITE, Gap, GapReason
@@ -83,24 +84,8 @@ def span(conn: Connection, camera: str, stream: str, start: int, end: int, site:
 
 def bounds(conn: Connection, camera: str, stream: str, site: str = SITE) -> tuple[int, int] | None:
     """First and last instant known of a stream, footage and gaps; an open gap counts to its start. None: nothing. Read."""
-    g, s = gaps, segments
-    told = (g.c.site == site, g.c.camera == camera, g.c.stream == stream)
-    shot = (s.c.site == site, s.c.camera == camera, s.c.stream == stream)
-    newest = select(func.max(s.c.start)).where(*shot).scalar_subquery()
-    last = select(g.c.start, g.c.end).where(*told).order_by(g.c.start.desc()).limit(1)
-    found = conn.execute(
-        select(
-            select(func.min(s.c.start)).where(*shot).scalar_subquery(),
-            select(func.max(s.c.end)).where(*shot, s.c.start > newest - LONGEST_US).scalar_subquery(),
-            select(func.min(g.c.start)).where(*told).scalar_subquery(),
-        )
-    ).one()
-    gap = conn.execute(last).first()
-    firsts = [time for time in (found[0], found[2]) if time is not None]
-    lasts = [found[1]] if found[1] is not None else []
-    if gap is not None:
-        lasts.append(gap.start if gap.end is None else gap.end)
-    return (min(firsts), max(lasts)) if firsts else None
+    known = _known(conn, camera, stream, site)
+    return None if known is None else known[:2]
 
 
 def footage(
@@ -117,12 +102,18 @@ def footage(
     return joined((max(begin, start), min(stop, end)) for begin, stop in rows)
 
 
-def shown(conn: Connection, camera: str, stream: str, start: int, end: int, site: str = SITE) -> None:
-    """There is footage in [start, end): no gap is under it, and an open gap that began before ended with it. Write."""
-    found = _open(conn, camera, stream, site)
-    if found is not None and found.start < start:
+def shown(conn: Connection, camera: str, stream: str, start: int, end: int, site: str = SITE) -> tuple[int, int] | None:
+    """There is footage in [start, end): no gap is under it, and an open gap that began before ended with it. The bounds as they
+    were before. Write."""
+    known = _known(conn, camera, stream, site)
+    if known is None:
+        return None
+    first, last, opened = known
+    if opened and last < start:
         close(conn, camera, stream, start, site)
-    cut(conn, Gap(camera, stream, start, end, GapReason.UNKNOWN), site)
+    elif opened or start < last:
+        cut(conn, Gap(camera, stream, start, end, GapReason.UNKNOWN), site)
+    return first, last
 
 
 def fill(conn: Connection, gap: Gap, site: str = SITE) -> None:
@@ -223,15 +214,33 @@ def _is(gap: Gap, site: str) -> tuple[ColumnElement[bool], ...]:
 
 def _open(conn: Connection, camera: str, stream: str, site: str) -> Gap | None:
     """The open gap of a stream: it is the last one."""
-    g = gaps
-    row = (
-        conn.execute(
-            select(g)
-            .where(g.c.site == site, g.c.camera == camera, g.c.stream == stream)
-            .order_by(g.c.start.desc())
-            .limit(1)
-        )
-        .mappings()
-        .first()
+    known = _known(conn, camera, stream, site)
+    return span(conn, camera, stream, known[1], EVER, site)[-1] if known is not None and known[2] else None
+
+
+def _known(conn: Connection, camera: str, stream: str, site: str) -> tuple[int, int, bool] | None:
+    """First and last instant known, and whether a gap is open (since the last). None: nothing is known."""
+    row = conn.execute(_KNOWN, {"site": site, "camera": camera, "stream": stream}).one()
+    firsts = [time for time in (row.first, row.told_first) if time is not None]
+    lasts = [time for time in (row.last, row.told_last, row.told_end) if time is not None]
+    return (min(firsts), max(lasts), row.told_last is not None and row.told_end is None) if firsts else None
+
+
+def _known_query() -> Select[Any]:
+    """One statement, made once: building it anew each time costs more than running it."""
+    g, s = gaps, segments
+    told, shot = (
+        [table.c[name] == bindparam(name) for name in ("site", "camera", "stream")] for table in (gaps, segments)
     )
-    return None if row is None or row["end"] is not None else gap_in(row)
+    newest = select(func.max(s.c.start)).where(*shot).scalar_subquery()
+    newest_told = select(func.max(g.c.start)).where(*told).scalar_subquery()
+    return select(
+        select(func.min(s.c.start)).where(*shot).scalar_subquery().label("first"),
+        select(func.max(s.c.end)).where(*shot, s.c.start > newest - LONGEST_US).scalar_subquery().label("last"),
+        select(func.min(g.c.start)).where(*told).scalar_subquery().label("told_first"),
+        newest_told.label("told_last"),
+        select(g.c.end).where(*told, g.c.start == newest_told).scalar_subquery().label("told_end"),
+    )
+
+
+_KNOWN = _known_query()

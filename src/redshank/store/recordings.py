@@ -14,8 +14,10 @@ from sqlalchemy import (
     Connection,
     Select,
     bindparam,
+    case,
     delete,
     func,
+    insert,
     or_,
     select,
     tuple_,
@@ -70,14 +72,16 @@ def add(conn: Connection, segment: Segment, reason: GapReason = GapReason.UNKNOW
         raise StoreError(f"{segment.path}: a segment lasts up to 600 s, not {(segment.end - segment.start) / 1e6:g} s")
     camera, stream = segment.camera, segment.stream
     old = get(conn, *key(segment), site)
-    known = gaps.bounds(conn, camera, stream, site)
-    gaps.shown(conn, camera, stream, segment.start, segment.end, site)
-    upsert(conn, segments, {**segment_out(segment, site), "due": None})
-    if old is not None:
-        _add_up(conn, [old], -1, site)
+    known = gaps.shown(conn, camera, stream, segment.start, segment.end, site)
+    row = {**segment_out(segment, site), "due": None}
+    if old is None:
+        conn.execute(_INSERT, row)
+    else:
+        upsert(conn, segments, row)
+        _gone(conn, [old], site)
         gaps.fill(conn, Gap(camera, stream, old.start, old.end, reason), site)
-    _add_up(conn, [segment], 1, site)
-    conn.execute(delete(files).where(*_file(segment.volume, segment.path, site)))
+    _came(conn, segment, site)
+    deleted(conn, [Deletion(segment.volume, segment.path, segment.size)], site)
     if known is not None:
         gaps.fill(conn, Gap(camera, stream, known[1], segment.start, reason), site)
         gaps.fill(conn, Gap(camera, stream, segment.end, known[0], reason), site)
@@ -104,7 +108,7 @@ def remove(
         if reason is not GapReason.LOST:
             row = {"site": site, "volume": one.volume, "path": one.path, "size": one.size}
             upsert(conn, files, row)
-    _add_up(conn, removed, -1, site)
+    _gone(conn, removed, site)
     for camera, stream in {(one.camera, one.stream) for one in removed}:
         spans = [(one.start, one.end) for one in removed if (one.camera, one.stream) == (camera, stream)]
         for start, end in gaps.joined(spans):
@@ -122,12 +126,14 @@ def deletions(conn: Connection, volume: str | None = None, limit: int = 1000, si
 
 def deleted(conn: Connection, done: Iterable[Deletion], site: str = SITE) -> None:
     """They are gone from the disk, durably. Write."""
-    for one in done:
-        conn.execute(delete(files).where(*_file(one.volume, one.path, site)))
+    rows = [{"the_site": site, "the_volume": one.volume, "the_path": one.path} for one in done]
+    if rows:
+        conn.execute(_DELETED, rows)
 
 
 def get(conn: Connection, camera: str, stream: str, seq: int, site: str = SITE) -> Segment | None:
-    return _first(conn, select(*_COLUMNS).where(*_is(camera, stream, seq, site)))
+    row = conn.execute(_GET, {"site": site, "camera": camera, "stream": stream, "seq": seq}).mappings().first()
+    return None if row is None else segment_in(row)
 
 
 def by_path(conn: Connection, volume: str, path: str, site: str = SITE) -> Segment | None:
@@ -238,13 +244,22 @@ def recount(conn: Connection, camera: str, stream: str, site: str = SITE) -> Non
             _count(conn, place, 0, 0, site)
 
 
-def _add_up(conn: Connection, changed: Iterable[Segment], sign: int, site: str) -> None:
-    """These rows came (1) or went (-1): the sums follow."""
+def _came(conn: Connection, segment: Segment, site: str) -> None:
+    """The sums with one row more."""
+    place = {"site": site, "camera": segment.camera, "stream": segment.stream, "volume": segment.volume}
+    more = {"size": segment.size, "start": segment.start, "end": segment.end}
+    if conn.execute(_GROW, {f"the_{name}": value for name, value in (place | more).items()}).rowcount == 0:
+        row = {"count": 1, "bytes": segment.size, "first": segment.start, "last": segment.end}
+        conn.execute(insert(segment_totals), place | row)
+
+
+def _gone(conn: Connection, removed: Iterable[Segment], site: str) -> None:
+    """The sums without these rows."""
     by_place: dict[tuple[str, str, str], list[int]] = {}
-    for one in changed:
-        by_place.setdefault((one.camera, one.stream, one.volume), []).append(sign * one.size)
+    for one in removed:
+        by_place.setdefault((one.camera, one.stream, one.volume), []).append(one.size)
     for place, sizes in by_place.items():
-        _count(conn, place, sign * len(sizes), sum(sizes), site)
+        _count(conn, place, -len(sizes), -sum(sizes), site)
 
 
 def _count(conn: Connection, place: tuple[str, str, str], more: int, size: int, site: str) -> None:
@@ -283,14 +298,23 @@ def _is(camera: str, stream: str, seq: int, site: str) -> tuple[ColumnElement[bo
     return *_stream(camera, stream, site), segments.c.seq == seq
 
 
-def _file(volume: str, path: str, site: str) -> tuple[ColumnElement[bool], ...]:
-    return files.c.site == site, files.c.volume == volume, files.c.path == path
-
-
 def _all(conn: Connection, query: Select[Any]) -> list[Segment]:
     return [segment_in(row) for row in conn.execute(query).mappings()]
 
 
-def _first(conn: Connection, query: Select[Any]) -> Segment | None:
-    row = conn.execute(query).mappings().first()
-    return None if row is None else segment_in(row)
+# Statements of each new segment, made once: building one anew costs more than running it.
+_INSERT = insert(segments)
+_GET = select(*_COLUMNS).where(*(segments.c[name] == bindparam(name) for name in ("site", "camera", "stream", "seq")))
+_DELETED = delete(files).where(*(files.c[name] == bindparam(f"the_{name}") for name in ("site", "volume", "path")))
+_GROW = (
+    update(segment_totals)
+    .where(*(segment_totals.c[name] == bindparam(f"the_{name}") for name in ("site", "camera", "stream", "volume")))
+    .values(
+        count=segment_totals.c.count + 1,
+        bytes=segment_totals.c.bytes + bindparam("the_size"),
+        first=case(
+            (segment_totals.c.first > bindparam("the_start"), bindparam("the_start")), else_=segment_totals.c.first
+        ),
+        last=case((segment_totals.c.last < bindparam("the_end"), bindparam("the_end")), else_=segment_totals.c.last),
+    )
+)
