@@ -105,9 +105,21 @@ def picture_parts(codec: str, nals: Sequence[bytes], known: frozenset[bytes]) ->
 
 def raw_aac(data: bytes) -> bytes:
     """Without its ADTS header, if it has one: no AAC frame begins with its bits."""
-    if len(data) > 7 and data[0] == 0xFF and data[1] & 0xF6 == 0xF0:
-        return data[7 if data[1] & 1 else 9 :]
-    return data
+    return data[7 if data[1] & 1 else 9 :] if _is_adts(data) else data
+
+
+def adts_config(data: bytes) -> bytes | None:
+    """The AudioSpecificConfig an ADTS header stands for; None when there is no header, or it makes no sense."""
+    if not _is_adts(data):
+        return None
+    kind, rate, channels = (data[2] >> 6) + 1, data[2] >> 2 & 15, (data[2] & 1) << 2 | data[3] >> 6
+    if rate >= len(SAMPLE_RATES) or not channels:
+        return None
+    return struct.pack(">H", kind << 11 | rate << 7 | channels << 3)
+
+
+def _is_adts(data: bytes) -> bool:
+    return len(data) > 7 and data[0] == 0xFF and data[1] & 0xF6 == 0xF0
 
 
 # -- records

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from av.audio.codeccontext import AudioCodecContext
+
 from redshank.clock import Clock, SystemClock
 from redshank.errors import SourceUnusable
 from redshank.media.encode import Encoded
@@ -14,6 +16,7 @@ from redshank.media.playback import FileSource, Playing
 from redshank.media.pyav import AvSource, open_device, open_rtsp
 from redshank.media.rpicam import open_csi
 from redshank.media.settings import SourceSettings
+from redshank.media.sound import with_playable_sound
 from redshank.media.source import Opener, Source
 from redshank.targets import Targets, redact
 
@@ -46,10 +49,18 @@ def scheme_of(url: str) -> str:
 
 def _open(settings: SourceSettings, targets: Targets, clock: Clock, timeout_s: float) -> Source:
     source = connect(settings, targets, clock, timeout_s)
+    decoder, hearing = (source.video_decoder, _sound_decoder(source)) if isinstance(source, AvSource) else (None, None)
+    playable = with_playable_sound(source, settings, clock, hearing)
     if source.formats[0].codec in COPIED:
-        return source
-    decoder = source.video_decoder if isinstance(source, AvSource) else None
-    return Encoded(source, settings, clock, decoder)
+        return playable
+    return Encoded(playable, settings, clock, decoder)
+
+
+def _sound_decoder(source: AvSource) -> AudioCodecContext | None:
+    """FFmpeg's decoder as the demuxer has set it up: of some codecs only that knows all."""
+    sound = source.container.streams.best("audio")
+    context = sound.codec_context if sound is not None else None
+    return context if isinstance(context, AudioCodecContext) else None
 
 
 def connect(settings: SourceSettings, targets: Targets, clock: Clock, timeout_s: float) -> Source:
