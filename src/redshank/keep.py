@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 CHECK_S = 4.0
 """Between two looks; with the work in between room is checked at least every 5 s (rel:T45)."""
+AHEAD_S = 30
+"""When room is made, for so much input ahead: a deletion costs the disk some writes. At most a tenth of the reserve."""
 EMERGENCY_S = 60
 EMERGENCY = 32 << 20
 """While the brake is on, room is made only for a minute of input, and this."""
@@ -47,6 +49,8 @@ AGAIN_S = 600.0
 MINUTE_US = 60 * US_PER_S
 PAGES = 5
 """Of segments that are dated in one cycle."""
+DATE_S = 60.0
+"""New segments are dated so often."""
 FORGET_S = 24 * 3600.0
 FORECAST_S = 3600.0
 HELD_US = DAY_US
@@ -115,7 +119,7 @@ class Keeper:
         self._after: dict[str, Key] = {}
         """Volumes being dated again, by id: the last key that was."""
         self._gone_files = self._gone_bytes = 0
-        self._rest_until_ns = self._plan_at_ns = self._forget_at_ns = self._forecast_at_ns = 0
+        self._rest_until_ns = self._plan_at_ns = self._date_at_ns = self._forget_at_ns = self._forecast_at_ns = 0
 
     async def run(self) -> None:
         while True:
@@ -189,12 +193,8 @@ class Keeper:
     def _date(self, round_: _Round) -> None:
         """Every segment gets the time at which its age may let it go; all of them again when the rules have changed."""
         self._dating = False
-        for _ in range(PAGES):
-            new = self._store.read(lambda conn: seen(conn, recordings.undecided(conn, PAGE), round_.terms))
-            self._set_due(new, round_)
-            self._dating = len(new) == PAGE
-            if not self._dating:
-                break
+        if round_.mono_ns >= self._date_at_ns:
+            self._date_new(round_)
         rules = sha256(repr(self.rules).encode()).hexdigest()[:16]
         if rules != self._dated_by:
             self._dated_by, self._plan_at_ns = rules, 0
@@ -203,6 +203,15 @@ class Keeper:
         for volume in round_.disks:
             if self._brake.memory.rules.get(volume) != rules:
                 self._date_again(volume, rules, round_)
+
+    def _date_new(self, round_: _Round) -> None:
+        for _ in range(PAGES):
+            new = self._store.read(lambda conn: seen(conn, recordings.undecided(conn, PAGE), round_.terms))
+            self._set_due(new, round_)
+            self._dating = len(new) == PAGE
+            if not self._dating:
+                self._date_at_ns = round_.mono_ns + round(DATE_S * NS_PER_S)
+                return
 
     def _date_again(self, volume: str, rules: str, round_: _Round) -> None:
         """Some pages of a volume. Until all are done its age lets nothing go: the brake has to see a plan as a whole."""
@@ -294,16 +303,17 @@ class Keeper:
         space = one.disk.space()
         rate = self._flow.bytes_per_s(one.id, round_.totals)
         reserve = one.reserved(space, rate)
-        need = round(reserve + 2 * CHECK_S * rate) - space.free - self._not_shown(one, round_.mono_ns)
-        if need > 0:
+        missing = round(reserve + 2 * CHECK_S * rate) - space.free - self._not_shown(one, round_.mono_ns)
+        if missing > 0:
+            need = missing + round(min(AHEAD_S * rate, reserve / 10))
             plan = self._finder.choose(Scope(frozenset({one.id})), need, round_.terms, round_.totals)
             if self._brake.stops(len(plan), for_room=True):
                 plan = choose(plan, min(need, round(EMERGENCY + EMERGENCY_S * rate) - space.free))
             self._let_go(plan, round_, for_room=True)
             after = one.disk.space()
             freed = sum(each.segment.size for each in plan)
-            if (missing := freed - max(0, after.free - space.free)) > freed / 2:
-                self._owed[one.id] = _Owed(round_.mono_ns + round(SHOWN_S * NS_PER_S), missing)
+            if (hidden := freed - max(0, after.free - space.free)) > freed / 2:
+                self._owed[one.id] = _Owed(round_.mono_ns + round(SHOWN_S * NS_PER_S), hidden)
             space = after
         if space.free < reserve:
             self._troubles[f"volume {one.name}"] = (

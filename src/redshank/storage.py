@@ -32,7 +32,8 @@ class Kept:
     reserve: int | None = None
     """Bytes that stay free; None: the default."""
     trouble: Callable[[], str] = lambda: ""
-    """Why it must not be touched now (missing, swapped, read-only); empty when it is well. Blocks."""
+    """Why it must not be touched now (missing, swapped, read-only), as `volume.still_there` left it in `disk.trouble`; empty when it is
+    well. Any thread."""
 
     def reserved(self, space: Space, rate: float) -> int:
         """Bytes that stay free, at `rate` bytes a second."""
