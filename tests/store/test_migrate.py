@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,13 +13,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 
 import redshank.store
 from redshank.clock import SystemClock
 from redshank.errors import StoreError
+from redshank.store import alerts, events, migrate
 from redshank.store.base import Store
 from redshank.store.schema import HEAD, metadata
+from tests.store.test_rows import ALERT, EVENT
 
 
 @pytest.fixture
@@ -49,3 +54,100 @@ def test_a_database_of_a_newer_version_is_left_alone(store: Store) -> None:
     store.write(lambda conn: conn.execute(text("UPDATE alembic_version SET version_num = '9999'")).close()).result(5)
     with pytest.raises(StoreError, match="made by a newer Redshank"):
         Store(f"sqlite:///{store.path}", SystemClock())
+
+
+OLD = "0001"
+
+
+class PowerCut(Exception):
+    """What the machine does not come back from."""
+
+
+def first_release(path: Path) -> None:
+    """A database as version 0.1 left it, with an alert and an event."""
+    engine = create_engine(f"sqlite:///{path}")
+    with transaction(engine) as conn:
+        migrate.upgrade(conn, str(path), OLD)
+        alerts.save(conn, ALERT)
+        events.save(conn, EVENT)
+    engine.dispose()
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """As the store's writer has it: SQLite's own, so that it holds the changes of the schema too."""
+    with engine.connect() as conn:
+        raw = conn.connection.dbapi_connection
+        assert raw is not None
+        raw.isolation_level = None
+        conn.exec_driver_sql("BEGIN IMMEDIATE")
+        yield conn
+        conn.exec_driver_sql("COMMIT")
+
+
+def test_a_database_of_the_first_release_is_brought_up_with_all_its_rows(tmp_path: Path) -> None:
+    """rel:T59."""
+    path = tmp_path / "redshank.db"
+    first_release(path)
+    with sqlite3.connect(path) as plain:
+        assert plain.execute("SELECT name FROM sqlite_master WHERE name = 'segments'").fetchone() is None
+    plain.close()
+    store = Store(f"sqlite:///{path}", SystemClock())
+    assert store.read(migrate.revision) == HEAD
+    assert store.read(partial(alerts.get, id=ALERT.id)) == ALERT
+    assert store.read(partial(events.get, id=EVENT.id)) == EVENT
+    with store._reader.connect() as conn:
+        assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+    store.close()
+
+
+def test_a_migration_cut_off_at_any_step_leaves_the_old_database_and_is_done_by_the_next_start(tmp_path: Path) -> None:
+    """rel:T59: power lost before each statement in turn; 0 rows lost."""
+    path = tmp_path / "redshank.db"
+    first_release(path)
+    steps = 0
+    while not migrated(path, steps):
+        steps += 1
+        with sqlite3.connect(path) as plain:
+            assert plain.execute("SELECT version_num FROM alembic_version").fetchall() == [(OLD,)]
+            assert plain.execute("SELECT count(*) FROM alerts").fetchone() == (1,)
+            assert plain.execute("SELECT name FROM sqlite_master WHERE name LIKE 'segment%'").fetchall() == []
+        plain.close()
+    assert steps > 10
+    store = Store(f"sqlite:///{path}", SystemClock())
+    assert store.read(partial(alerts.get, id=ALERT.id)) == ALERT
+    store.close()
+
+
+def migrated(path: Path, after: int) -> bool:
+    """Migrate, and be cut off at the statement of this number. Whether it came to its end."""
+    engine = create_engine(f"sqlite:///{path}")
+    count = -1
+
+    def cut(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count == after:
+            raise PowerCut
+
+    try:
+        with transaction(engine) as conn:
+            event.listen(engine, "before_cursor_execute", cut)
+            migrate.upgrade(conn, str(path))
+            event.remove(engine, "before_cursor_execute", cut)
+    except PowerCut:
+        return False
+    finally:
+        engine.dispose()
+    return True
+
+
+def test_a_start_can_tell_beforehand_that_it_will_migrate(tmp_path: Path) -> None:
+    path = tmp_path / "redshank.db"
+    assert not migrate.pending(path)
+    first_release(path)
+    assert migrate.pending(path)
+    Store(f"sqlite:///{path}", SystemClock()).close()
+    assert not migrate.pending(path)
+    path.write_bytes(b"not a database at all")
+    assert not migrate.pending(path)

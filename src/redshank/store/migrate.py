@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Connection, inspect, text
 
@@ -17,8 +20,22 @@ def revision(conn: Connection) -> str:
     return conn.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
 
 
-def upgrade(conn: Connection, where: str) -> bool:
-    """Run what is missing, inside the caller's transaction. True when something was done. Raises StoreError."""
+def pending(path: Path) -> bool:
+    """Whether opening this database will migrate rows that are in it: the time to make a copy first. Changes nothing; a file that
+    is not there, or not readable, is not for this to complain of."""
+    if not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as conn:
+            row = conn.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error:
+        return False
+    return row is not None and row[0] < HEAD
+
+
+def upgrade(conn: Connection, where: str, to: str = "head") -> bool:
+    """Run what is missing, inside the caller's transaction, so that a power cut leaves the database as it was. `to`: an older
+    schema, for tests. True when something was done. Raises StoreError."""
     now = revision(conn)
     if now == HEAD:
         return False
@@ -33,5 +50,5 @@ def upgrade(conn: Connection, where: str) -> bool:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = conn
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
     return True
