@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
+from redshank.check.rows import Rows
 from redshank.clock import NS_PER_S, US_PER_S
 from redshank.disk_os import OsDisk
 from redshank.media.pyav import open_file
@@ -50,6 +51,10 @@ class Recorded:
         """The old one is lost."""
         self.store.close()
         self.store = self._opened("second.db")
+
+    @property
+    def rows_of(self) -> Rows:
+        return Rows(self.store)
 
     @property
     def disks(self) -> Mapping[str, OsDisk]:

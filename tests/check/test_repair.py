@@ -18,11 +18,13 @@ from tests.check.recorded import FIRST, Recorded, segment_bytes
 
 
 def repaired(site: Recorded, accept_loss: bool = False) -> list[Done]:
-    return list(repair(site.store, site.disks, verify(site.store, site.disks, site.clock, True).problems, accept_loss))
+    return list(
+        repair(site.rows_of, site.disks, verify(site.rows_of, site.disks, site.clock, True).problems, accept_loss)
+    )
 
 
 def left(site: Recorded) -> list[Kind]:
-    return [problem.kind for problem in verify(site.store, site.disks, site.clock, deep=True).problems]
+    return [problem.kind for problem in verify(site.rows_of, site.disks, site.clock, deep=True).problems]
 
 
 def seconds(site: Recorded, reason: GapReason) -> float:
@@ -131,7 +133,7 @@ def test_a_repair_with_a_clock_put_right_keeps_it_right(site: Recorded) -> None:
 def test_what_a_crash_left_is_taken_over(site: Recorded) -> None:
     segments = site.record(2)
     whole = segment_bytes(harms.head(start=segments[-1].end))
-    part = f"porch/main/2026-01-01/00/00.00-{FIRST + 100}.part"
+    part = f"porch/main/2026-01-01/00/00.00-{FIRST + 500_000}.part"
     site.put(part, whole[: len(whole) - 400])
     repaired(site)
     assert not (site.root / part).exists()

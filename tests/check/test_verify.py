@@ -17,14 +17,14 @@ from tests.check.recorded import FIRST, LENGTH_S, VOLUME, Recorded, segment_byte
 
 
 def found(site: Recorded, deep: bool = False) -> Report:
-    return verify(site.store, site.disks, site.clock, deep)
+    return verify(site.rows_of, site.disks, site.clock, deep)
 
 
 def kinds(report: Report) -> list[tuple[str, str]]:
     return sorted((problem.kind.value, problem.path) for problem in report.problems)
 
 
-def head(camera: str = "porch", stream: str = "main", seq: int = FIRST + 100, start: int = 0) -> SegmentHead:
+def head(camera: str = "porch", stream: str = "main", seq: int = FIRST + 500_000, start: int = 0) -> SegmentHead:
     return SegmentHead(SITE, camera, stream, seq, 1, VOLUME, start, 0, "boot-1")
 
 
@@ -65,7 +65,7 @@ def forget(site: Recorded, one: Segment) -> None:
 
 
 def name_twice(site: Recorded, one: Segment) -> None:
-    put_row(site, replace(one, seq=one.seq + 1000))
+    put_row(site, replace(one, seq=one.seq + 500_000))
 
 
 def name_other(site: Recorded, one: Segment) -> None:
@@ -105,7 +105,7 @@ def gap_over(site: Recorded, one: Segment) -> None:
 
 def leave_over(site: Recorded, one: Segment) -> None:
     data = segment_bytes(head(start=one.start))
-    site.put(f"porch/main/2026-01-01/00/00.00-{FIRST + 100}.part", data[: len(data) // 2])
+    site.put(f"porch/main/2026-01-01/00/00.00-{FIRST + 500_000}.part", data[: len(data) // 2])
 
 
 DAMAGE: list[tuple[Callable[[Recorded, Segment], None], Kind, bool]] = [
@@ -162,7 +162,7 @@ def test_files_of_others_are_told_and_are_no_fault(site: Recorded) -> None:
 
 def test_a_volume_that_is_not_there_is_one_fault_not_one_per_file(site: Recorded) -> None:
     site.record(5)
-    report = verify(site.store, {}, site.clock)
+    report = verify(site.rows_of, {}, site.clock)
     assert [(p.kind, p.text) for p in report.problems] == [
         (Kind.VOLUME, "the volume is not there: its 5 files were not looked at")
     ]
@@ -170,7 +170,7 @@ def test_a_volume_that_is_not_there_is_one_fault_not_one_per_file(site: Recorded
 
 def test_files_being_written_are_no_fault(site: Recorded) -> None:
     site.record(2)
-    name = f"porch/main/2026-01-01/00/00.00-{FIRST + 100}.part"
+    name = f"porch/main/2026-01-01/00/00.00-{FIRST + 500_000}.part"
     file = site.disk.create(name)
     site.disk.append(file, segment_bytes(head())[:2000])
     report = found(site)
@@ -194,7 +194,7 @@ def test_what_is_put_right_while_we_look_is_no_fault(site: Recorded) -> None:
         def now(self) -> int:
             return site.clock.now()
 
-    assert verify(site.store, site.disks, Committing()).problems == []
+    assert verify(site.rows_of, site.disks, Committing()).problems == []
 
 
 def test_what_retention_takes_while_we_look_is_no_fault(site: Recorded) -> None:
@@ -215,7 +215,7 @@ def test_what_retention_takes_while_we_look_is_no_fault(site: Recorded) -> None:
                     site.path(one).unlink()
             return site.disk.size(name)
 
-    assert verify(site.store, {VOLUME: Deleting()}, site.clock).problems == []  # type: ignore[dict-item]
+    assert verify(site.rows_of, {VOLUME: Deleting()}, site.clock).problems == []  # type: ignore[dict-item]
 
 
 def test_a_clock_that_was_put_right_is_no_fault(site: Recorded) -> None:

@@ -5,30 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from redshank.check.problem import Kind, Problem
-from redshank.clock import US_PER_S, Clock, rfc3339
+from redshank.check.rows import Rows
+from redshank.clock import US_PER_S, rfc3339
 from redshank.store import gaps, recordings
-from redshank.store.base import Store
 
 WINDOW_US = 86_400 * US_PER_S
 Span = tuple[int, int]
 
 
-def check(store: Store, clock: Clock) -> list[Problem]:
+def check(rows: Rows) -> Iterator[Problem]:
     """A day at a time; each is one consistent state of the database. Raises StoreError."""
-    found: list[Problem] = []
-    for camera, stream in store.read(recordings.streams):
-        bounds = store.read(lambda conn: gaps.bounds(conn, camera, stream))  # noqa: B023  (called at once)
-        if bounds is None:
-            continue
-        for start in range(bounds[0], bounds[1], WINDOW_US):
-            found += _window(store, (camera, stream), (start, min(start + WINDOW_US, bounds[1])))
-    return found
+    store, site = rows.store, rows.site
+    for whose in store.read(lambda conn: recordings.streams(conn, site)):
+        bounds = store.read(lambda conn: gaps.bounds(conn, *whose, site=site))  # noqa: B023  (called at once)
+        if bounds is not None:
+            for start in range(bounds[0], bounds[1], WINDOW_US):
+                yield from _window(rows, whose, (start, min(start + WINDOW_US, bounds[1])))
 
 
-def _window(store: Store, whose: tuple[str, str], span: Span) -> Iterator[Problem]:
+def _window(rows: Rows, whose: tuple[str, str], span: Span) -> Iterator[Problem]:
     start, end = span
-    footage, told = store.read(
-        lambda conn: (gaps.footage(conn, *whose, start, end), gaps.span(conn, *whose, start, end))
+    footage, told = rows.store.read(
+        lambda conn: (
+            gaps.footage(conn, *whose, start, end, site=rows.site),
+            gaps.span(conn, *whose, start, end, site=rows.site),
+        )
     )
     spans = [(max(gap.start, start), min(end, end if gap.end is None else gap.end)) for gap in told]
     for begin, stop in _common(footage, sorted(spans)):

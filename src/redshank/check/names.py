@@ -1,9 +1,12 @@
-"""What a name on a volume says: footage of ours, or somebody else's file. Pure."""
+"""What a name on a volume says: footage of ours, or somebody else's file."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+from redshank.disk import Disk
+from redshank.record_settings import SEQ_BITS
 
 _FOOTAGE = re.compile(
     r"([a-z0-9_-]{1,64})/([a-z0-9_-]{1,64})/\d{4,}-\d\d-\d\d/\d\d/\d\d\.\d\d-(\d{1,19})\.(mp4|part)", re.ASCII
@@ -41,3 +44,9 @@ def part_of(path: str) -> str:
 def finished_name(name: str) -> str:
     """Its name once it is finished."""
     return name.rpartition(".")[0] + ".mp4"
+
+
+def last_epoch(disk: Disk) -> int:
+    """The highest epoch of any file there; 0 when there is none."""
+    places = (place_of(name) for name in disk.names())
+    return max((place.seq >> SEQ_BITS for place in places if place is not None), default=0)

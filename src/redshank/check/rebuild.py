@@ -10,19 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from sys import intern
 
 from redshank.check.names import finished_name, part_of, place_of
+from redshank.check.rows import Rows
 from redshank.check.verify import Progress, reading
 from redshank.clock import US_PER_S
 from redshank.disk import Disk
 from redshank.errors import RedshankError
 from redshank.media.adopt import adopt
 from redshank.media.segment_read import inspect
-from redshank.model import SITE, Segment
+from redshank.model import Segment
 from redshank.store import recordings
-from redshank.store.base import Store
 
 BATCH = 100
 """Rows in one transaction: a running recorder waits for it at most."""
@@ -57,7 +56,7 @@ class _Found:
     """Name to unlink once the row is committed; empty when there is none."""
 
 
-def rebuild(store: Store, disks: Mapping[str, Disk], progress: Progress | None = None, site: str = SITE) -> Rebuilt:
+def rebuild(rows: Rows, disks: Mapping[str, Disk], progress: Progress | None = None) -> Rebuilt:
     """`disks`: the volumes to read, by id. Raises StoreError when database or volume fail altogether."""
     told = progress or (lambda _done, _all: None)
     rebuilt = Rebuilt()
@@ -66,19 +65,19 @@ def rebuild(store: Store, disks: Mapping[str, Disk], progress: Progress | None =
     steps, found = 2 * len(names), list[_Found]()
     right: dict[str, Segment] = {}
     for done, (volume, name) in enumerate(names, 1):
-        known = store.read(partial(recordings.by_path, volume=volume, path=finished_name(name), site=site))
+        known = rows.of(volume, finished_name(name))
         rebuilt.files += 1
         if known is not None and disks[volume].size(finished_name(name)) == known.size:
             rebuilt.known += 1
             _latest(right, known)
-        elif (one := _read(disks[volume], volume, name, site, rebuilt)) is not None:
+        elif (one := _read(disks[volume], volume, name, rows.site, rebuilt)) is not None:
             found.append(one)
             _latest(right, one.row)
         told(done, steps)
     found = [replace(one, row=_put_right(one.row, right, rebuilt)) for one in found]
     found.sort(key=lambda one: (one.row.camera, one.row.stream, one.row.start, one.row.seq))
     for begin in range(0, len(found), BATCH):
-        _commit(store, disks, found[begin : begin + BATCH], site)
+        _commit(rows, disks, found[begin : begin + BATCH])
         told(steps - len(found) + begin, steps)
     told(steps, steps)
     rebuilt.added = len(found)
@@ -128,9 +127,9 @@ def _described(disk: Disk, name: str) -> tuple[Segment | None, str]:
     return found.row(name, size, ""), found.head.site
 
 
-def _commit(store: Store, disks: Mapping[str, Disk], batch: Sequence[_Found], site: str) -> None:
-    store.write(
-        lambda conn: [recordings.add(conn, one.row, site=site) for one in batch]  # type: ignore[func-returns-value]
+def _commit(rows: Rows, disks: Mapping[str, Disk], batch: Sequence[_Found]) -> None:
+    rows.store.write(
+        lambda conn: [recordings.add(conn, one.row, site=rows.site) for one in batch]  # type: ignore[func-returns-value]
     ).result()
     for one in batch:
         if one.part:

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from redshank.check.names import finished_name, place_of
 from redshank.check.problem import Kind, Problem
+from redshank.check.rows import Rows
 from redshank.check.verify import reading
 from redshank.disk import Disk
 from redshank.errors import RedshankError
@@ -23,7 +23,6 @@ from redshank.media.adopt import adopt, reader, sha256_of
 from redshank.media.segment_read import inspect
 from redshank.model import Gap, GapReason, Segment
 from redshank.store import gaps, recordings
-from redshank.store.base import Store
 
 BRAKE = 100
 """So many rows without a file may always go; more only when most of the volume's files are still there."""
@@ -40,71 +39,65 @@ class Done:
 
 
 def repair(
-    store: Store, disks: Mapping[str, Disk], problems: Sequence[Problem], accept_loss: bool = False
+    rows: Rows, disks: Mapping[str, Disk], problems: Sequence[Problem], accept_loss: bool = False
 ) -> Iterator[Done]:
     """One after the other. `accept_loss`: rows of missing files go, however many."""
-    braked = set() if accept_loss else _braked(store, problems)
+    braked = set() if accept_loss else _braked(rows, problems)
     for problem in problems:
         if problem.kind is Kind.MISSING and problem.volume in braked:
             words = "left: most files of this volume are missing, so its disk is probably the wrong one or empty"
             yield Done(problem, f"{words}; if they are really gone: --accept-loss", False)
             continue
         try:
-            yield _repair(store, disks.get(problem.volume), problem)
+            yield _repair(rows, disks.get(problem.volume), problem)
         except (RedshankError, FileNotFoundError) as error:
             yield Done(problem, f"left: {error}", False)
 
 
-def _braked(store: Store, problems: Sequence[Problem]) -> set[str]:
+def _braked(rows: Rows, problems: Sequence[Problem]) -> set[str]:
     missing = Counter(problem.volume for problem in problems if problem.kind is Kind.MISSING)
-    rows: Counter[str] = Counter()
-    for (_camera, _stream, volume), total in store.read(recordings.totals).items():
-        rows[volume] += total.files
-    return {volume for volume, count in missing.items() if count > max(BRAKE, rows[volume] // 2)}
+    known: Counter[str] = Counter()
+    for (_camera, _stream, volume), total in rows.totals().items():
+        known[volume] += total.files
+    return {volume for volume, count in missing.items() if count > max(BRAKE, known[volume] // 2)}
 
 
-def _repair(store: Store, disk: Disk | None, problem: Problem) -> Done:
+def _repair(rows: Rows, disk: Disk | None, problem: Problem) -> Done:
     segment, kind = problem.segment, problem.kind
     if kind is Kind.GAP:
-        return _settle(store, problem)
+        return _settle(rows, problem)
     if disk is None or kind in (Kind.UNREADABLE, Kind.FUTURE, Kind.VOLUME, Kind.FOREIGN):
         return Done(problem, "left as it is", False)
     if kind in (Kind.ORPHAN, Kind.LEFTOVER):
-        return _take_in(store, disk, problem)
+        return _take_in(rows, disk, problem)
     assert segment is not None
     match kind:
         case Kind.MISSING | Kind.DOUBLE:
-            return _forget(store, problem, segment)
+            return _forget(rows, problem, segment)
         case Kind.MISPLACED:
-            done = _forget(store, problem, segment)
+            done = _forget(rows, problem, segment)
             orphan = replace(problem, segment=None)
-            return _take_in(store, disk, orphan) if _is_unknown(store, problem) else done
+            return _take_in(rows, disk, orphan) if rows.of(problem.volume, problem.path) is None else done
         case Kind.DAMAGED:
-            return _stop_vouching(store, problem, segment)
+            return _stop_vouching(rows, problem, segment)
         case _:
-            return _describe(store, disk, problem, segment)
+            return _describe(rows, disk, problem, segment)
 
 
-def _forget(store: Store, problem: Problem, segment: Segment) -> Done:
-    """The row goes, its file stays: LOST never deletes."""
-    key = recordings.key(segment)
-    removed = store.write(partial(recordings.remove, keys=[key], reason=GapReason.LOST)).result()
-    return Done(problem, "its row is removed, the time is a gap: lost" if removed else "was put right meanwhile", True)
+def _forget(rows: Rows, problem: Problem, segment: Segment) -> Done:
+    words = "its row is removed, the time is a gap: lost" if rows.forget(segment) else "was put right meanwhile"
+    return Done(problem, words, True)
 
 
-def _is_unknown(store: Store, problem: Problem) -> bool:
-    return store.read(partial(recordings.by_path, volume=problem.volume, path=problem.path)) is None
-
-
-def _stop_vouching(store: Store, problem: Problem, segment: Segment) -> Done:
+def _stop_vouching(rows: Rows, problem: Problem, segment: Segment) -> Done:
     """What is whole of it still plays; the hash no longer says that it is what was recorded."""
     if not segment.sha256:
         return Done(problem, "kept, marked as damaged already", False)
-    store.write(partial(recordings.replace_row, segment=replace(segment, sha256=""))).result()
+    rows.replace(replace(segment, sha256=""))
     return Done(problem, "kept and marked: it plays as far as it is whole, its hash is given up", True)
 
 
-def _describe(store: Store, disk: Disk, problem: Problem, segment: Segment) -> Done:
+def _describe(rows: Rows, disk: Disk, problem: Problem, segment: Segment) -> Done:
     """The row says what is whole in the file."""
     size = disk.size(segment.path) or 0
     found = inspect(reading(disk, segment.path), size, deep=True)
@@ -114,12 +107,12 @@ def _describe(store: Store, disk: Disk, problem: Problem, segment: Segment) -> D
     row = found.row(segment.path, size, digest, segment.motion)
     shift = segment.start - row.start if segment.boot else 0
     row = replace(row, volume=segment.volume, start=row.start + shift, end=row.end + shift)
-    store.write(partial(recordings.replace_row, segment=row)).result()
+    rows.replace(row)
     words = f"its row now says what is whole: {(row.end - row.start) / 1e6:.1f} s"
     return Done(problem, words if found.tail else f"{words}; the rest is a gap: lost", True)
 
 
-def _take_in(store: Store, disk: Disk, problem: Problem) -> Done:
+def _take_in(rows: Rows, disk: Disk, problem: Problem) -> Done:
     path = finished_name(problem.path)
     if problem.kind is Kind.LEFTOVER:
         row = adopt(disk, problem.path)
@@ -132,25 +125,28 @@ def _take_in(store: Store, disk: Disk, problem: Problem) -> Done:
     if place is None or recordings.key(row) != place.key:
         return Done(problem, f"left: it holds footage of {row.camera}/{row.stream} {row.seq}", False)
     row = replace(row, volume=problem.volume)
-    known = store.read(lambda conn: recordings.get(conn, *recordings.key(row)))
+    known = rows.same(row)
     if known is not None and (known.volume, known.path) != (row.volume, row.path):
         return Done(problem, "left: another file is known as this footage; this is a second copy", False)
-    store.write(partial(recordings.add, segment=row)).result()
+    rows.add(row)
     if problem.kind is Kind.LEFTOVER:
         disk.unlink(problem.path)
     return Done(problem, f"is known now: {(row.end - row.start) / 1e6:.1f} s of {row.camera}/{row.stream}", True)
 
 
-def _settle(store: Store, problem: Problem) -> Done:
+def _settle(rows: Rows, problem: Problem) -> Done:
     """Footage wins over gaps; where neither is there is a gap nobody can explain."""
     assert problem.span is not None
     (start, end), (camera, _, stream) = problem.span, problem.path.partition("/")
 
-    unknown = Gap(camera, stream, start, end, GapReason.UNKNOWN)
-    store.write(
+    unknown, site = Gap(camera, stream, start, end, GapReason.UNKNOWN), rows.site
+    rows.store.write(
         lambda conn: [
-            *(gaps.shown(conn, camera, stream, *shot) for shot in gaps.footage(conn, camera, stream, start, end)),  # type: ignore[func-returns-value]
-            gaps.fill(conn, unknown),  # type: ignore[func-returns-value]
+            *(
+                gaps.shown(conn, camera, stream, *shot, site=site)
+                for shot in gaps.footage(conn, camera, stream, start, end, site=site)
+            ),
+            gaps.fill(conn, unknown, site=site),  # type: ignore[func-returns-value]
         ]
     ).result()
     return Done(problem, "the ledger follows the footage", True)

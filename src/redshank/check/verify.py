@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from redshank.check import ledger
 from redshank.check.names import IDENTITY, part_of, place_of
 from redshank.check.problem import Kind, Problem, Report
+from redshank.check.rows import Rows
 from redshank.clock import US_PER_S, Clock
 from redshank.disk import Disk
 from redshank.errors import StoreError
@@ -22,12 +22,11 @@ from redshank.media.adopt import reader, sha256_of
 from redshank.media.segment_read import SegmentFile, inspect
 from redshank.model import Segment
 from redshank.store import recordings
-from redshank.store.base import Store
+from redshank.store.recordings import Total
 
 Progress = Callable[[int, int], None]
 """(done, in all)."""
 
-PAGE = 1000
 AHEAD_US = 60 * US_PER_S
 """Clocks of two machines may differ by so much before a time counts as future."""
 SETTLE_S = 3.0
@@ -43,6 +42,7 @@ class _Volume:
 
     id: str
     disk: Disk
+    rows: Rows
     clock: Clock
     deep: bool
     unnamed: set[str]
@@ -50,29 +50,29 @@ class _Volume:
 
 
 def verify(
-    store: Store, disks: Mapping[str, Disk], clock: Clock, deep: bool = False, progress: Progress | None = None
+    rows: Rows, disks: Mapping[str, Disk], clock: Clock, deep: bool = False, progress: Progress | None = None
 ) -> Report:
     """`disks`: the volumes that are there, by id. `deep`: read every byte. Raises StoreError when the database cannot be read."""
     told = progress or (lambda _done, _all: None)
     report = Report()
-    totals = store.read(recordings.totals)
+    totals = rows.totals()
     _absent(report, totals, disks)
     expected, done = sum(total.files for place, total in totals.items() if place[2] in disks), 0
     for id, disk in disks.items():
-        volume = _Volume(id, disk, clock, deep, _listed(report, id, disk))
-        for segment in _rows(store, id):
+        volume = _Volume(id, disk, rows, clock, deep, _listed(report, id, disk))
+        for segment in rows.all(id):
             report.rows += 1
             report.files += segment.path in volume.unnamed
             report.bytes += segment.size
-            report.problems += [p for p in _row(store, volume, segment) if _again(store, volume, p)]
+            report.problems += [problem for problem in _row(volume, segment) if _again(volume, problem)]
             done += 1
             told(done, max(expected, done))
-        _unnamed(store, volume, report)
-    report.problems += ledger.check(store, clock)
+        _unnamed(volume, report)
+    report.problems += ledger.check(rows)
     return report
 
 
-def _absent(report: Report, totals: Mapping[tuple[str, str, str], recordings.Total], disks: Mapping[str, Disk]) -> None:
+def _absent(report: Report, totals: Mapping[tuple[str, str, str], Total], disks: Mapping[str, Disk]) -> None:
     missing: dict[str, int] = {}
     for (_camera, _stream, volume), total in totals.items():
         if volume not in disks:
@@ -90,24 +90,17 @@ def _listed(report: Report, volume: str, disk: Disk) -> set[str]:
         return set()
 
 
-def _rows(store: Store, volume: str) -> Iterator[Segment]:
-    after = None
-    while page := store.read(partial(recordings.page, volume=volume, after=after, limit=PAGE)):
-        yield from page
-        after = recordings.key(page[-1])
-
-
 # --- a row and its file ----------------------------------------------------------------------------------------------------
 
 
-def _row(store: Store, volume: _Volume, segment: Segment) -> Iterator[Problem]:
+def _row(volume: _Volume, segment: Segment) -> Iterator[Problem]:
     def problem(kind: Kind, text: str) -> Problem:
         return Problem(kind, volume.id, segment.path, text, segment)
 
     volume.unnamed.discard(segment.path)
     place = place_of(segment.path)
     if place is None or place.key != recordings.key(segment):
-        other = store.read(partial(recordings.by_path, volume=volume.id, path=segment.path))
+        other = volume.rows.of(volume.id, segment.path)
         words = f"a row of {segment.camera}/{segment.stream} {segment.seq} names this file"
         yield problem(Kind.DOUBLE, f"{words} too") if other else problem(Kind.MISPLACED, words)
         return
@@ -183,7 +176,7 @@ def reading(disk: Disk, name: str, ahead: int = 4096) -> Callable[[int, int], by
 # --- what no row named, and looking again ---------------------------------------------------------------------------------
 
 
-def _unnamed(store: Store, volume: _Volume, report: Report) -> None:
+def _unnamed(volume: _Volume, report: Report) -> None:
     waiting = []
     for name in sorted(volume.unnamed):
         place = place_of(name)
@@ -203,22 +196,22 @@ def _unnamed(store: Store, volume: _Volume, report: Report) -> None:
     for problem in waiting:
         if problem.kind is Kind.LEFTOVER and volume.disk.busy(problem.path):
             report.busy += 1
-        elif _again(store, volume, problem):
+        elif _again(volume, problem):
             report.problems.append(problem)
 
 
-def _again(store: Store, volume: _Volume, problem: Problem) -> bool:
+def _again(volume: _Volume, problem: Problem) -> bool:
     """Whether it still is so: rows and files come and go meanwhile."""
     disk = volume.disk
     if problem.kind is Kind.ORPHAN:
-        row = store.read(partial(recordings.by_path, volume=volume.id, path=problem.path))
+        row = volume.rows.of(volume.id, problem.path)
         # With its `.part` beside it, it is that which is told.
         return row is None and disk.size(problem.path) is not None and disk.size(part_of(problem.path)) is None
     if problem.kind is Kind.LEFTOVER:
         return disk.size(problem.path) is not None
     segment = problem.segment
     assert segment is not None
-    row = store.read(lambda conn: recordings.get(conn, *recordings.key(segment)))
+    row = volume.rows.same(segment)
     if row is None or row.path != segment.path:
         return False
     return problem.kind is not Kind.MISSING or disk.size(segment.path) is None
