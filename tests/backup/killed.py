@@ -1,6 +1,6 @@
 """A process that is killed at the n-th thing it does to the file system, for every n, and what a start then finds.
 
-    python -m tests.backup.killed TASK FOLDER EVERY
+    python -m tests.backup.killed TASK FOLDER
 
 prints one JSON list: what `state` says of the folder after each kill and the start that follows. FOLDER is copied for each try. The
 points are Python's audit events (opening for writing, renaming, linking, deleting …); for a migration every SQL statement and commit.
@@ -12,13 +12,15 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine, event
 
-from redshank.backup import database, heal, migration, start
+from redshank.backup import database, heal, migration, snapshot, start
 from redshank.backup.restore import restore
 from redshank.clock import SystemClock
 from redshank.store.base import Store
@@ -83,37 +85,56 @@ def _run(task: str, folder: Path, number: int) -> bool:
     """Whether it was killed before it was through."""
     child = os.fork()
     if child == 0:
-        _die_at(number, task == "migrate")
-        TASKS[task](folder)
-        os._exit(0)
+        try:
+            _die_at(number, task == "migrate")
+            TASKS[task](folder)
+            os._exit(0)
+        finally:
+            os._exit(1)
     _pid, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, f"{task} failed instead of being killed at {number}"
     return os.WIFSIGNALED(status)
 
 
-def state(data: Path) -> list[object]:
-    """What a start finds after the kill: (events, their hash, the keys, what remains)."""
+def state(data: Path, opened: bool) -> dict[str, object]:
+    """What a start finds after the kill; `opened`: it also opens the store, which migrates."""
     start.at_start(data, CLOCK)
     asked = bool(heal.wanted(data))
-    keys = {path.name: path.read_text() for path in sorted((data / "keys").glob("*"))}
-    left = sorted(path.name for path in data.iterdir() if path.name.startswith("."))
+    if opened:
+        Store(f"sqlite:///{data / database.NAME}", CLOCK).close()
     damage = heal.check(data)
-    return [sample.contents(data / database.NAME)["events"], keys, left, asked, damage.what if damage else ""]
+    return {
+        "tables": sample.contents(data / database.NAME),
+        "keys": {path.name: path.read_text() for path in sorted((data / "keys").glob("*"))},
+        "left": sorted(path.name for path in data.iterdir() if path.name.startswith(".")),
+        "asked": asked,
+        "damage": damage.what if damage else "",
+        "copies": len(snapshot.listed(data, "before-*")),
+    }
 
 
-def main(task: str, source: Path, every: int) -> None:
-    found: list[list[object]] = []
+def main(task: str, source: Path) -> None:
+    found: list[dict[str, object]] = []
     number = 1
     while True:
         folder = source.with_name("try")
         shutil.copytree(source, folder)
         killed = _run(task, folder, number)
-        found.append(state(folder / "data"))
+        found.append(state(folder / "data", task == "migrate"))
         shutil.rmtree(folder)
         if not killed:
             break
-        number += every
+        number += 1
     print(json.dumps(found))
 
 
+def run(task: str, source: Path) -> list[dict[str, Any]]:
+    """`main` in a process of its own."""
+    command = [sys.executable, "-m", "tests.backup.killed", task, str(source)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]))

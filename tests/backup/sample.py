@@ -71,6 +71,18 @@ def event_ids(path: Path) -> set[str]:
         return {id for (id,) in conn.execute("SELECT id FROM events")}
 
 
+def rows(path: Path) -> set[str]:
+    """Every event, whole."""
+    with closing(sqlite3.connect(path)) as conn:
+        return {repr(row) for row in conn.execute("SELECT * FROM events")}
+
+
 def epoch(path: Path) -> int:
     with closing(sqlite3.connect(path)) as conn:
         return int((conn.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone() or (0,))[0])
+
+
+@contextmanager
+def connected(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(path)) as conn:
+        yield conn

@@ -173,7 +173,7 @@ def test_a_manifest_that_is_none_is_one_line(tmp_path: Path, manifest: object) -
 
 @pytest.mark.parametrize("rounds", [6, pytest.param(50, marks=pytest.mark.torture)])
 def test_every_backup_comes_back_as_it_was(tmp_path: Path, rounds: int) -> None:
-    """rel:T36: at rest; integrity, counts and hashes of all tables equal, every time. 50 rounds: see docs/guide/backup.md."""
+    """rel:T36: at rest; integrity, counts and hashes of all tables equal, every time. Torture: 50 rounds in 6 s."""
     for number in range(rounds):
         data = tmp_path / str(number)
         with sample.opened(data) as store:
@@ -188,7 +188,8 @@ def test_every_backup_comes_back_as_it_was(tmp_path: Path, rounds: int) -> None:
 
 @pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.torture)])
 def test_a_backup_under_write_load_is_one_instant(tmp_path: Path, rounds: int) -> None:
-    """rel:T36: what was acknowledged before it began is in it, the rest is a prefix of what was written, and it is sound."""
+    """rel:T36: what was acknowledged before it began is in it, the rest is a prefix of what was written, row for row, and it is
+    sound. Torture: 50 rounds in 20 s."""
     data, stop, done = tmp_path / "data", threading.Event(), [0]
     with sample.opened(data) as store:
         sample.add(store, 0, 1)
@@ -211,6 +212,7 @@ def test_a_backup_under_write_load_is_one_instant(tmp_path: Path, rounds: int) -
                 count = made.database.counts["events"]
                 assert acknowledged < count <= written + 1
                 assert sample.event_ids(restored) == {f"e{n:08}" for n in range(count)}
+                assert sample.rows(restored) <= sample.rows(data / database.NAME)
         finally:
             stop.set()
             writer.join()

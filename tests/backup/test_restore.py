@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,11 +11,10 @@ from redshank.backup import bundle, database, heal, snapshot, start
 from redshank.backup.restore import restore
 from redshank.clock import SystemClock
 from redshank.errors import StoreError
-from tests.backup import sample
+from tests.backup import killed, sample
 from tests.harness.clocks import START, FakeClock
 
 PASSPHRASE = "correct horse"
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -117,31 +112,23 @@ def test_a_wrong_passphrase_or_a_damaged_backup_changes_nothing(backup: Path, us
     assert after == before
 
 
-def killed(task: str, folder: Path, every: int = 1) -> list[Any]:
-    command = [sys.executable, "-m", "tests.backup.killed", task, str(folder), str(every)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    found: list[Any] = json.loads(done.stdout)
-    return found
-
-
-@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_one(backup: Path, used: Path, every: int) -> None:
-    """At every operation on the file system, here at every other one. Never a mixture: old events with old keys, or new with new."""
+def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_one(backup: Path, used: Path) -> None:
+    """At every operation on the file system. Never a mixture: old events with old keys, or new with new."""
     source = used.parent / "source"
     source.mkdir()
     used.rename(source / "data")
     database.beside(source / "data" / database.NAME, "-wal").unlink()
     (source / "a.backup").write_bytes(backup.read_bytes())
-    old = [sample.contents(source / "data" / database.NAME)["events"], {"evidence.pem": "new key", "push.pem": "push"}]
-    new = [sample.contents(backup.parent / "data" / database.NAME)["events"], {"evidence.pem": "old key"}]
-    found = killed("restore", source, every)
-    assert len(found) > 30 / every
-    assert all(state[:2] in (old, new) for state in found)
-    assert [state[0] for state in found] == sorted((state[0] for state in found), key=lambda events: events == new[0])
-    assert found[0][:2] == old
-    assert found[-1][:2] == new
-    assert all(left == [] and damage == "" for _events, _keys, left, _asked, damage in found)
-    assert all(asked for events, _keys, _left, asked, _damage in found if events == new[0])
+    old = sample.contents(source / "data" / database.NAME), {"evidence.pem": "new key", "push.pem": "push"}
+    new = sample.contents(backup.parent / "data" / database.NAME), {"evidence.pem": "old key"}
+    found = killed.run("restore", source)
+    assert len(found) > 30
+    states = [(state["tables"], state["keys"]) for state in found]
+    since = states.index(new)
+    assert since > 5
+    assert states == [old] * since + [new] * (len(states) - since)
+    assert all(state["left"] == [] and state["damage"] == "" for state in found)
+    assert all(state["asked"] for state in found[since:])
 
 
 def test_a_kill_while_a_damaged_database_is_replaced_ends_with_the_copy(used: Path) -> None:
@@ -150,8 +137,8 @@ def test_a_kill_while_a_damaged_database_is_replaced_ends_with_the_copy(used: Pa
     used.rename(source / "data")
     path = source / "data" / database.NAME
     database.beside(path, "-wal").unlink()
-    events = sample.contents(snapshot.listed(source / "data")[0])["events"]
+    wanted = sample.contents(snapshot.listed(source / "data")[0])
     path.write_bytes(path.read_bytes()[:9000])
-    found = killed("heal", source, 2)
-    assert len(found) > 5
-    assert all(state[0] == events and state[4] == "" and state[3] for state in found)
+    found = killed.run("heal", source)
+    assert len(found) > 10
+    assert all(state["tables"] == wanted and state["damage"] == "" and state["asked"] for state in found)
