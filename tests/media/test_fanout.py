@@ -170,3 +170,50 @@ def test_a_thread_waits_for_packets_and_for_the_end() -> None:
 
 def test_get_gives_up_when_time_is_up() -> None:
     assert Fanout().join("record").get(timeout_s=0.01) == []
+
+
+class ListSink:
+    """A sink that keeps everything, and looks whether the lock is held."""
+
+    def __init__(self, fanout: Fanout) -> None:
+        self.fanout = fanout
+        self.packets: list[Packet] = []
+
+    def offer(self, packet: Packet) -> None:
+        assert self.fanout.lock.locked()
+        self.packets.append(packet)
+
+
+def test_a_sink_is_given_every_packet_at_once() -> None:
+    fanout = Fanout()
+    sink = ListSink(fanout)
+    fanout.attach(sink)
+    fanout.attach(sink)
+    fed(fanout, range(3, 25))
+    fanout.detach(sink)
+    fanout.detach(sink)
+    fed(fanout, range(25, 30))
+    assert numbers(sink.packets) == list(range(3, 25))
+
+
+def test_a_silent_stream_keeps_nothing_and_gives_nobody_anything() -> None:
+    fanout = Fanout()
+    sink, reader = ListSink(fanout), fanout.join("vision")
+    fanout.attach(sink)
+    fed(fanout, range(15))
+    late = fanout.join("live", since=0)
+    fanout.silence(True)
+    assert fanout.since(0) == []
+    assert reader.take() == late.take() == []
+    assert fanout.silenced == 15 + 15
+    fed(fanout, range(15, 25))
+    fanout.silence(True)
+    assert fanout.since(0) == []
+    assert reader.take() == late.take() == []
+    assert numbers(sink.packets) == list(range(15))
+    assert fanout.silenced == 40
+    fanout.silence(False)
+    fed(fanout, range(25, 40))
+    assert numbers(reader.take()) == numbers(late.take()) == numbers(fanout.since(0)) == list(range(30, 40))
+    assert numbers(sink.packets) == [*range(15), *range(25, 40)]
+    assert fanout.dropped() == {}, "silence is no loss"
