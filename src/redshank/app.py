@@ -70,6 +70,7 @@ async def _run(config: Path | None, data: Path | None, view: View | None, worker
     folder = data_folder(config, data)
     with status.owned(folder):
         # Only now, so that a second one on this folder is refused at once.
+        from redshank.backup.start import at_start
         from redshank.site import Site
 
         logs.to_file(folder / "redshank.log", also_stderr=view is None)
@@ -80,6 +81,8 @@ async def _run(config: Path | None, data: Path | None, view: View | None, worker
         levels = {**loaded.config.logger.logs, "redshank": loaded.config.logger.default}
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level.upper())
+        for told in await asyncio.to_thread(at_start, folder, clock):
+            log.error("%s", told)
         try:
             await Site(loaded, folder, clock, view, workers).run()
         finally:

@@ -7,6 +7,8 @@ from typing import Literal
 
 from redshank.model import SITE
 
+SEQ_BITS = 20
+"""A file's number is its epoch and a counter of so many bits: a file a second for twelve days."""
 Mode = Literal["continuous", "motion", "alert", "off"]
 """continuous: everything · motion: around whatever moves · alert: around alerts · off: nothing."""
 

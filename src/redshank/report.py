@@ -14,6 +14,7 @@ from redshank.config.load import Loaded, check_labels
 from redshank.config.schema import Config
 from redshank.hub import Hub
 from redshank.judge import Judge
+from redshank.keep import Keeper
 from redshank.library import Library
 from redshank.model import Alert, CameraState, CameraStatus, Observation, TrackState
 from redshank.notify import ChannelHealth, Notifier
@@ -38,6 +39,7 @@ class Subject:
     loaded: Loaded
     library: Library
     volumes: Volumes
+    keeper: Keeper
 
 
 class Reporter:
@@ -71,6 +73,7 @@ class Reporter:
             "alerts": self._alerts(),
             "channels": channels,
             "recordings": {"waiting": s.library.waiting, "volumes": self._volumes()},
+            "storage": s.keeper.status,
             "bus": {"url": s.config.bus.url, "unsent": s.hub.unsent, **s.hub.bus_stats()},
             "processes": {w.name: {"pid": w.pid, "starts": w.starts} for w in s.workers},
         }

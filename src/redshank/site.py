@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,20 +18,28 @@ from redshank import plugs, status, wiring
 from redshank.alert.base import Channel
 from redshank.alert.broken import BrokenChannel
 from redshank.alert.compose import Composer
+from redshank.backup import heal
+from redshank.backup.snapshot import Snapshots
 from redshank.blobs.disk import DiskBlobs
 from redshank.bus.base import Bus
+from redshank.check.names import last_epoch
+from redshank.check.rebuild import rebuild
+from redshank.check.rows import Rows
 from redshank.clock import NS_PER_S, Clock, boot_id
 from redshank.config import schema
 from redshank.config.load import Loaded
 from redshank.errors import ChannelError, StoreError, TargetRefused
 from redshank.hub import Hub, Links
 from redshank.judge import Judge, JudgeSettings
+from redshank.keep import Keeper
+from redshank.keep import Links as KeepLinks
 from redshank.library import Library, Plan
 from redshank.notify import Notifier, Route
 from redshank.pipe import Note
 from redshank.process.settings import CaptureSettings, VisionSettings
 from redshank.record_settings import RecordSettings, VolumeSettings
 from redshank.report import Reporter, Subject
+from redshank.storage import Kept
 from redshank.store import still
 from redshank.store.base import Store
 from redshank.supervisor import Supervisor, Worker, connect, guard
@@ -172,11 +180,16 @@ class Site:
         self.hub = Hub(links, [wiring.watched(self.config, name) for name in names])
         self.library = Library(self.store, clock, self.hub.states)
         self._boot = boot_id()
+        self._least_epoch = 1
         self.volumes = Volumes(wiring.volume_paths(self.config, folder), self.store, clock, self.config.site)
         blobs = DiskBlobs(folder / "pictures")
         self._blobs = blobs
         composer = Composer(wiring.words(self.config), blobs, self.hub.picture, self.hub.seen)
         self.notifier = Notifier(self.store, self._routes, clock, composer, grace_s=SEND_GRACE_S)
+        self._keeper = Keeper(
+            wiring.retention(self.config), KeepLinks(self.store, clock, self._kept, self._note_trouble)
+        )
+        self._snapshots = Snapshots(folder, clock, self.config.backup.every) if self.config.backup.enabled else None
         self._supervisor = Supervisor(clock)
         shares = [share for i in range(workers) if (share := names[i::workers])]
         self._pairs = [Pair(i, share, self) for i, share in enumerate(shares)]
@@ -192,6 +205,7 @@ class Site:
             loaded,
             self.library,
             self.volumes,
+            self._keeper,
         )
         self._reporter = Reporter(subject, clock)
 
@@ -202,8 +216,36 @@ class Site:
         used = sorted({record.volume for record in records})
         return records, tuple(VolumeSettings(id, str(self.volumes.open[id].root), site, buffer) for id in used)
 
+    def _kept(self) -> list[Kept]:
+        """The volumes as the keeper sees them; in its thread."""
+        reserves = wiring.reserves(self.config)
+        return [
+            Kept(id, name, self.volumes.open[id].disk, reserves.get(name), partial(self._volume_trouble, name))
+            for name, id in list(self.volumes.ids.items())
+        ]
+
+    def _volume_trouble(self, name: str) -> str:
+        return self.volumes.trouble.get(name, "")
+
+    def _note_trouble(self, who: str, trouble: str) -> None:
+        self._reporter.note(who, trouble)
+
+    async def _rebuild_index(self) -> None:
+        """Footage the database does not know (it is new, or an older one was put back) comes into it while everything runs."""
+        wanted = heal.wanted(self._folder)
+        disks = {id: self.volumes.open[id].disk for id in (self.volumes.open if wanted else self.volumes.taken_over)}
+        if disks:
+            found = await asyncio.to_thread(rebuild, Rows(self.store, self.config.site), disks)
+            log.info("the index of the footage was made again: files=%d added=%d", found.files, found.added)
+        if wanted:
+            await asyncio.to_thread(heal.rebuilt, self._folder)
+        self.volumes.taken_over.clear()
+
     async def _open_library(self) -> None:
         await self.volumes.start()
+        if new := [self.volumes.open[id].disk for id in self.volumes.taken_over]:
+            # A database made anew counts from 1; the files of its predecessor must not get namesakes.
+            self._least_epoch = 1 + await asyncio.to_thread(lambda: max(map(last_epoch, new)))
         await self.library.start(self._plans(), self.volumes.open)
 
     def _plans(self) -> dict[str, Plan]:
@@ -217,7 +259,7 @@ class Site:
             pair.record_more()
 
     async def next_epoch(self) -> int:
-        return await asyncio.to_thread(self.store.next_epoch)
+        return await asyncio.to_thread(self.store.next_epoch, self.config.site, self._least_epoch)
 
     def _open_bus(self, targets: Targets) -> Bus:
         """A broker we may not talk to is a problem shown; everything else works without it."""
@@ -253,13 +295,18 @@ class Site:
             await self.hub.say_again()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.hub.run())
-                for name, part in (
+                parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
                     ("notifier", self.notifier.run),
                     ("status", self._tell_status),
                     ("model", self._have_model),
                     ("library", self.library.run),
                     ("volumes", partial(self.volumes.run, self._volume_opened)),
-                ):
+                    ("keeper", self._keeper.run),
+                    ("index", self._rebuild_index),
+                ]
+                if self._snapshots is not None:
+                    parts.append(("backup", self._snapshots.run))
+                for name, part in parts:
                     group.create_task(guard(name, part, self.clock))
                 for pair in self._pairs:
                     group.create_task(self._supervisor.keep(pair.capture))
@@ -301,6 +348,7 @@ class Site:
                     told = str(error)
                     log.error("status not written: %s", error)
             self._reporter.note("status", told)
+            self._reporter.note("backup", self._snapshots.trouble if self._snapshots is not None else "")
             await self.clock.sleep(STATUS_GAP_S)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STATUS_S - STATUS_GAP_S):
@@ -318,7 +366,11 @@ class Site:
             self.notifier.stop()
             await self.notifier.close()
             await self.bus.stop()
+            if self._snapshots is not None:
+                self._snapshots.close()
             await asyncio.to_thread(self.store.close)
+            for volume in self.volumes.open.values():
+                volume.close()
             log.info("stopped")
 
 

@@ -8,14 +8,17 @@ from zoneinfo import ZoneInfo
 
 from redshank.alert.compose import Site
 from redshank.alert.message import Place, Wording
+from redshank.clock import US_PER_S
 from redshank.config import schema
-from redshank.config.record import DEFAULT_VOLUME
+from redshank.config.record import DEFAULT_VOLUME, Record
 from redshank.geometry import Polygon
 from redshank.hub import Watched
 from redshank.library import Plan
 from redshank.media.settings import SourceSettings
+from redshank.model import KeepClass
 from redshank.process.settings import AnalysisSettings, StreamSettings
 from redshank.record_settings import RecordSettings
+from redshank.retain import Policy, Rules
 from redshank.rules.filter import ObjectFilter
 from redshank.rules.rule import Rule
 
@@ -99,6 +102,37 @@ def volume_paths(config: schema.Config, data: Path) -> Mapping[str, Path]:
     """Every volume by name, `default` among them."""
     named = {name: volume.path.expanduser() for name, volume in config.storage.volumes.items()}
     return {DEFAULT_VOLUME: data / "recordings"} | {name: data / path for name, path in named.items()}
+
+
+def retention(config: schema.Config) -> Rules:
+    """How long footage stays; that of a camera no longer configured as the global section says."""
+    policies = {name: _policy(camera.record) for name, camera in config.cameras.items()}
+    return Rules(policies, _policy(config.record))
+
+
+def _policy(record: Record) -> Policy:
+    kept = {
+        KeepClass.CONTINUOUS: record.continuous,
+        KeepClass.MOTION: record.motion,
+        KeepClass.DETECTION: record.detections,
+        KeepClass.ALERT: record.alerts,
+    }
+    return Policy(
+        days={name: _limit(one.days) for name, one in kept.items()},
+        max_days=_limit(record.max_days),
+        quota=record.quota,
+        pre_us=round(record.pre_capture * US_PER_S),
+        post_us=round(record.post_capture * US_PER_S),
+    )
+
+
+def _limit(days: float | str) -> float | None:
+    return None if isinstance(days, str) else days
+
+
+def reserves(config: schema.Config) -> Mapping[str, int | None]:
+    """Bytes that stay free, by volume."""
+    return {name: volume.reserve for name, volume in config.storage.volumes.items()}
 
 
 def analysis(config: schema.Config, name: str) -> AnalysisSettings:

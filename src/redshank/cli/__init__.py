@@ -12,7 +12,21 @@ from typing import Annotated
 
 import typer
 
-from redshank.cli import analyse, config, demo, doctor, models, notify, private, run, service, status
+from redshank.cli import (
+    analyse,
+    backup,
+    config,
+    demo,
+    doctor,
+    evidence,
+    models,
+    notify,
+    private,
+    run,
+    service,
+    status,
+    verify,
+)
 from redshank.errors import RedshankError
 
 app = typer.Typer(
@@ -49,6 +63,12 @@ app.command("init")(config.init)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.command("private")(private.private)
+app.command("verify")(verify.verify)
+app.command("rebuild-index")(verify.rebuild_index)
+app.command("restore")(backup.restore)
+app.command("rollback")(backup.rollback)
+app.add_typer(backup.app, name="backup")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(models.app, name="models")
 app.add_typer(notify.app, name="notify")
 app.add_typer(service.app, name="service")

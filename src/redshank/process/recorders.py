@@ -14,10 +14,9 @@ from redshank.pipe import Note
 from redshank.process.settings import CaptureSettings
 from redshank.process.worker import Worker
 from redshank.record import Recorder
+from redshank.record_settings import SEQ_BITS
 from redshank.volume import VolumeRefused, join_volume
 
-SEQ_BITS = 20
-"""Files of one epoch: a file a second for twelve days."""
 STOP_S = 3.0
 
 
