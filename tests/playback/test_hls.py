@@ -27,7 +27,7 @@ def serve(recording: Recording, start: int, end: int, growing: bool = False) -> 
             return hls.init(name[5:21], plan, recording.footage)
         seq, _, part = name.partition("/")
         segment = next(one for one in [*recording.segments, *recording.running] if one.seq == int(seq))
-        return hls.chunk(segment, part.removesuffix(".m4s"), (start, end), recording.footage)
+        return hls.chunk(segment, part.removesuffix(".m4s"), start, recording.footage)
 
     return get
 
@@ -119,6 +119,6 @@ def test_an_address_nobody_gave_out_has_nothing_behind_it(tmp_path: Path, name: 
     recording = Recording(tmp_path)
     (segment, *_) = recording.add(numbered(6), NOON)
     with pytest.raises(StoreError):
-        hls.chunk(segment, name, (NOON, NOON + 6 * US_PER_S), recording.footage)
+        hls.chunk(segment, name, NOON, recording.footage)
     with pytest.raises(StoreError):
         hls.init("0" * 16, recording.plan(NOON, NOON + US_PER_S), recording.footage)

@@ -16,6 +16,10 @@ from redshank.model import Segment
 log = logging.getLogger(__name__)
 
 
+class NoFootage(StoreError):
+    """There is nothing of this time, or nothing that was asked for."""
+
+
 def _nobody(_segment: Segment, _why: str) -> None:
     """Nobody wants to know of damage."""
 

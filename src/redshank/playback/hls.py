@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from redshank.clock import US_PER_S, rfc3339
-from redshank.errors import StoreError
 from redshank.media.segment import AUDIO, VIDEO
 from redshank.model import Segment, StreamFormat
-from redshank.playback.footage import Footage
+from redshank.playback.footage import Footage, NoFootage
 from redshank.playback.fragment import Damaged
 from redshank.playback.header import Head, Timing, make_head
 from redshank.playback.movie import head_of, trimmed
@@ -29,7 +28,7 @@ BEFORE_US = 600 * US_PER_S
 """Media time at which the range begins: a file that begins before it has a place."""
 LATE_US = 15 * US_PER_S
 """After so long nothing more of a range is expected."""
-_NAME = re.compile(r"(\d{1,12})-(\d{1,12})")
+_NAME = re.compile(r"(\d{1,12})-(\d{1,12})(?:-(\d{1,17}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,9 @@ class Chunk:
 
     @property
     def name(self) -> str:
-        """Its address below the playlist's."""
-        return f"{self.piece.segment.seq}/{self.offset}-{self.to}.m4s"
+        """Its address below the playlist's, without suffix; the last one of a range says where to cut."""
+        cut = f"-{self.end}" if self.piece.cut and self.end == self.piece.end else ""
+        return f"{self.piece.segment.seq}/{self.offset}-{self.to}{cut}"
 
 
 def chunks(plan: Plan) -> list[Chunk]:
@@ -75,8 +75,9 @@ def _groups(piece: Piece, growing: bool) -> Iterator[tuple[int, int, int, int]]:
         yield offset, piece.to, start, piece.end
 
 
-def playlist(plan: Plan, growing: bool) -> str:
-    """`growing`: more of the range may still come."""
+def playlist(plan: Plan, growing: bool, below: str = "", kind: str = "") -> str:
+    """`growing`: more of the range may still come. `below`: the address the playlist's entries are below, with a slash at its end.
+    `kind`: put before the suffix of every address."""
     entries = chunks(plan)
     longest = max([TARGET_S, *(-(-(one.end - one.start) // US_PER_S) for one in entries)])
     lead = (plan.pieces[0].start - plan.pieces[0].key) / US_PER_S if plan.pieces else 0.0
@@ -93,9 +94,9 @@ def playlist(plan: Plan, growing: bool) -> str:
     for one in entries:
         segment = one.piece.segment
         lines += ["#EXT-X-DISCONTINUITY"] if one.breaks else []
-        lines += [f'#EXT-X-MAP:URI="init-{segment.setup}.mp4"'] if segment.setup != setup else []
+        lines += [f'#EXT-X-MAP:URI="{below}init-{segment.setup}{kind}.mp4"'] if segment.setup != setup else []
         lines += [f"#EXT-X-PROGRAM-DATE-TIME:{rfc3339(one.start)}"] if segment.seq != seq else []
-        lines += [f"#EXTINF:{(one.end - one.start) / US_PER_S:.6f},", one.name]
+        lines += [f"#EXTINF:{(one.end - one.start) / US_PER_S:.6f},", f"{below}{one.name}{kind}.m4s"]
         setup, seq = segment.setup, segment.seq
     return "\n".join([*lines, *([] if growing else ["#EXT-X-ENDLIST"]), ""])
 
@@ -104,36 +105,37 @@ def init(setup: str, plan: Plan, footage: Footage) -> bytes:
     """The head of the chunks of this setup. Raises StoreError when no file of the range has it."""
     segment = next((piece.segment for piece in plan.pieces if piece.segment.setup == setup), None)
     if segment is None:
-        raise StoreError("there is no footage of this kind in the range")
+        raise NoFootage("there is no footage of this kind in the range")
     formats = head_of(segment, footage).formats
     return make_head({track: [format] for track, format in formats.items()}, Timing(segment.start, None))
 
 
-def chunk(segment: Segment, name: str, span: tuple[int, int], footage: Footage) -> bytes:
-    """The bytes of `<offset>-<to>` of a file, for the range `span`. Raises StoreError when there is no such chunk, or it is lost."""
-    offset, to = _bytes_of(name)
-    keys = keyframes(segment)
-    key = next((time for time, at in keys if at == offset), None)
+def chunk(segment: Segment, name: str, begins: int, footage: Footage) -> bytes:
+    """The part of a file that `Chunk.name` means, in a playlist whose range begins at `begins`.
+
+    Raises NoFootage when there is no such part, StoreError when it is damaged.
+    """
+    offset, to, end = _bytes_of(name)
+    key = next((time for time, at in keyframes(segment) if at == offset), None)
     if key is None or not offset < to <= segment.media_to:
-        raise StoreError("there is no such part of the footage")
-    end = next((time for time, at in keys if at == to), segment.end)
+        raise NoFootage("there is no such part of the footage")
     head = head_of(segment, footage)
-    place = Place(0, segment.start - span[0] + BEFORE_US, head, {track: 1 for track in head.formats})
-    if end <= span[1]:
+    place = Place(0, segment.start - begins + BEFORE_US, head, {track: 1 for track in head.formats})
+    if end is None:
         stretch = Stretch(segment, offset, to, footage, place)
         return b"".join(stretch.blocks(0, stretch.size))
-    piece = Piece(segment, offset, to, key, key, span[1], True, False)
+    piece = Piece(segment, offset, to, key, segment.start, end, True, False)
     try:
         return moved(trimmed(footage.read(segment, offset, to - offset), piece, head), place.change)
     except Damaged as error:
         raise footage.damage(segment, str(error)) from error
 
 
-def _bytes_of(name: str) -> tuple[int, int]:
+def _bytes_of(name: str) -> tuple[int, int, int | None]:
     found = _NAME.fullmatch(name)
     if found is None:
-        raise StoreError("there is no such part of the footage")
-    return int(found[1]), int(found[2])
+        raise NoFootage("there is no such part of the footage")
+    return int(found[1]), int(found[2]), int(found[3]) if found[3] else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from redshank.media.codec_config import VIDEO_SCALE
 from redshank.media.rtp import parameter_sets
 from redshank.media.segment import VIDEO
 from redshank.model import Segment, StreamFormat
-from redshank.playback.footage import Footage
+from redshank.playback.footage import Footage, NoFootage
 from redshank.playback.fragment import Damaged, cut, first_dts, renewed
 from redshank.playback.header import Head, Timing, make_head, make_index, read_head
 from redshank.playback.plan import Piece, Plan, keyframes
@@ -112,7 +112,7 @@ class Movie:
 
 def make_movie(plan: Plan, footage: Footage) -> Movie:
     """Raises StoreError when there is no footage in the range, or none that can be read."""
-    plan, lost = _present(plan, footage)
+    plan, lost = present(plan, footage)
     pieces = plan.pieces
     tracks = Tracks({setup: head_of(segment, footage) for setup, segment in _setups(pieces).items()})
     loose = [_loose(piece, footage, tracks) for piece in pieces]
@@ -172,11 +172,11 @@ class Tracks:
         return Place(number, begins, self._heads[setup], self._numbers[setup])
 
 
-def _present(plan: Plan, footage: Footage) -> tuple[Plan, tuple[Segment, ...]]:
-    """The plan without what is not there."""
+def present(plan: Plan, footage: Footage) -> tuple[Plan, tuple[Segment, ...]]:
+    """The plan without files that are not there, and those. Raises NoFootage when nothing is left."""
     pieces = plan.pieces
     if len(pieces) > MOST_PIECES:
-        raise StoreError("so long a range has too many files for one movie: ask for less at once")
+        raise NoFootage("so long a range has too many files for one movie: ask for less at once")
     looked_at = pieces if len(pieces) <= LOOKED_AT else (pieces[0], pieces[-1])
     lost = tuple(piece.segment for piece in looked_at if not footage.there(piece.segment))
     for segment in lost:
@@ -184,7 +184,7 @@ def _present(plan: Plan, footage: Footage) -> tuple[Plan, tuple[Segment, ...]]:
     gone = {segment.seq for segment in lost}
     left = tuple(piece for piece in pieces if piece.segment.seq not in gone)
     if not left:
-        raise StoreError("there is no footage of this time")
+        raise NoFootage("there is no footage of this time")
     return replace(plan, pieces=left), lost
 
 

@@ -1,0 +1,87 @@
+"""The web application, and the server it runs in: on the hub's event loop, on loopback only until there are logins."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+
+import uvicorn
+from anyio.to_thread import current_default_thread_limiter
+from fastapi import Depends, FastAPI
+
+from redshank.errors import ConfigError
+from redshank.web import answer, media, recordings
+from redshank.web.guard import Wall, guard
+from redshank.web.site import WebSite
+
+log = logging.getLogger(__name__)
+
+THREADS = 8
+"""For routes that block on database or disk."""
+SOCKETS = 200
+"""Connections at once; more are told to come back."""
+STOP_S = 2
+NEIGHBOURS = 50
+"""Ports tried after the wanted one."""
+
+
+def make_app(site: WebSite) -> FastAPI:
+    """Everything under /api, and /healthz."""
+    app = FastAPI(
+        title="Redshank",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(guard)],
+        redirect_slashes=False,
+    )
+    app.state.site = site
+    app.include_router(media.routes)
+    app.include_router(recordings.routes)
+    answer.install(app)
+    app.add_middleware(Wall)
+    return app
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens: on this port, or on the next free one, which is said. Raises ConfigError when there is none."""
+    for candidate in [port, *range(port + 1, min(port + NEIGHBOURS, 65_536))]:
+        try:
+            listening = socket.create_server((host, candidate))
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                continue
+            raise ConfigError(f"web: cannot listen on {host}: {error.strerror}") from error
+        if candidate != port:
+            log.warning("web: port %d is taken by another program, the page is on port %d instead", port, candidate)
+        return listening
+    raise ConfigError(f"web: ports {port} to {port + NEIGHBOURS} of {host} are all taken: set web.port to a free one")
+
+
+async def serve(app: FastAPI, listening: socket.socket) -> None:
+    """Until cancelled; then what is being sent has STOP_S. The hub keeps its own signal handlers."""
+    current_default_thread_limiter().total_tokens = THREADS
+    settings = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        limit_concurrency=SOCKETS,
+        timeout_graceful_shutdown=STOP_S,
+    )
+    server = uvicorn.Server(settings)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    task = asyncio.ensure_future(server.serve(sockets=[listening]))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await asyncio.wait({task}, timeout=STOP_S + 1)
+        task.cancel()
+        raise
+    finally:
+        listening.close()

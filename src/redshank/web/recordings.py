@@ -1,0 +1,233 @@
+"""What there is: cameras, recordings, gaps, timelines, clips of alerts and events, state. Routes run in the pool; nothing writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+
+from redshank.clock import US_PER_S, rfc3339
+from redshank.model import Gap, Segment
+from redshank.store import alerts, coverage, events, gaps, recordings
+from redshank.web.answer import Json, Problem, range_of, stream_of
+from redshank.web.media import Asked, movie, playlist
+from redshank.web.site import Site, WebSite
+
+routes = APIRouter()
+DAY_US = 24 * 3600 * US_PER_S
+MOST_US = 7 * DAY_US
+"""Of one listing."""
+YEARS_US = 3660 * DAY_US
+"""Of one timeline."""
+CLIP_US = 3600 * US_PER_S
+"""A clip is no longer, however long the alert was."""
+
+
+@routes.get("/healthz")
+def healthz() -> Json:
+    """Whether this process answers."""
+    return {"ok": True}
+
+
+@routes.get("/api/openapi.json", include_in_schema=False)
+def openapi(request: Request) -> Json:
+    """OpenAPI 3.1 of all this."""
+    described: Json = request.app.openapi()
+    return described
+
+
+@routes.get("/api/status")
+def status(site: Site) -> Json:
+    """How everything is, as `redshank status --json`."""
+    return dict(site.status())
+
+
+@routes.get("/api/storage")
+def storage(site: Site) -> Json:
+    """Volumes, what lies on them, how long it will last."""
+    return dict(site.storage())
+
+
+@routes.get("/api/cameras")
+def cameras(site: Site) -> Json:
+    """Those that are configured, with what each has."""
+    totals = site.store.read(recordings.totals)
+    listed = []
+    for name, camera in site.cameras().items():
+        streams = [
+            {
+                "stream": stream,
+                "files": sum(total.files for total in found),
+                "bytes": sum(total.bytes for total in found),
+                "first": rfc3339(min(total.first for total in found)) if found else None,
+                "last": rfc3339(max(total.last for total in found)) if found else None,
+            }
+            for stream in camera.streams
+            for found in [[total for key, total in totals.items() if key[:2] == (name, stream)]]
+        ]
+        listed.append(
+            {
+                "id": name,
+                "title": camera.title,
+                "location": camera.location,
+                "enabled": camera.enabled,
+                "streams": streams,
+            }
+        )
+    return {"cameras": listed}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Part of a stream's past."""
+
+    site: WebSite
+    camera: str
+    stream: str
+    start: str
+    end: str
+
+
+def span(
+    site: Site,
+    camera: str,
+    start: Annotated[str, Query(alias="from")],
+    end: Annotated[str, Query(alias="to")],
+    stream: str = "main",
+) -> Span:
+    """Raises Problem."""
+    stream_of(site, camera, stream)
+    return Span(site, camera, stream, start, end)
+
+
+Past = Annotated[Span, Depends(span)]
+
+
+@routes.get("/api/recordings/{camera}")
+def listed(wanted: Past) -> Json:
+    """Files, gaps with their reasons, and how complete the range is."""
+    start, end = range_of(wanted.start, wanted.end, MOST_US)
+    site, until = wanted.site, min(end, wanted.site.clock.now())
+    found = {one.seq: one for one in site.segments(wanted.camera, wanted.stream, start, end)}
+    camera, stream = wanted.camera, wanted.stream
+    missing = site.store.read(partial(gaps.span, camera=camera, stream=stream, start=start, end=end))
+    known_to = max(until, start + 1)
+    how = site.store.read(partial(coverage.completeness, camera=camera, stream=stream, start=start, end=known_to))
+    return {
+        "camera": wanted.camera,
+        "stream": wanted.stream,
+        "segments": [_file(one) for one in sorted(found.values(), key=lambda one: (one.start, one.seq))],
+        "gaps": [_gap(one) for one in missing],
+        "completeness": {
+            "percent": how.percent,
+            "footage_s": how.footage_us / US_PER_S,
+            "gaps_s": {reason.value: us / US_PER_S for reason, us in how.gaps_us.items()},
+        },
+    }
+
+
+def _file(one: Segment) -> Json:
+    return {
+        "seq": one.seq,
+        "start": rfc3339(one.start),
+        "end": rfc3339(one.end),
+        "bytes": one.size,
+        "video": one.video,
+        "audio": one.audio,
+        "width": one.width,
+        "height": one.height,
+        "motion": one.motion,
+        "running": one.path.endswith(".part"),
+    }
+
+
+def _gap(one: Gap) -> Json:
+    end = None if one.end is None else rfc3339(one.end)
+    return {"start": rfc3339(one.start), "end": end, "reason": one.reason.value}
+
+
+@routes.get("/api/timeline/{camera}")
+def timeline(wanted: Past, buckets: Annotated[int, Query(ge=1, le=5000)] = 1000) -> Json:
+    """Coverage, most motion and the reason of what is missing, in evenly long buckets."""
+    start, end = range_of(wanted.start, wanted.end, YEARS_US)
+    edges = coverage.even(start, end, min(buckets, end - start))
+    found = wanted.site.store.read(partial(coverage.timeline, camera=wanted.camera, stream=wanted.stream, edges=edges))
+    return {
+        "camera": wanted.camera,
+        "stream": wanted.stream,
+        "from": rfc3339(start),
+        "to": rfc3339(end),
+        "footage": [round(one.footage, 4) for one in found],
+        "motion": [one.motion for one in found],
+        "reasons": [one.reason.value if one.reason else None for one in found],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """What an alert or event was about: its range on the camera's main stream."""
+
+    wanted: Asked
+    open: bool
+    """Whether it goes on."""
+
+
+def alert_clip(site: Site, alert: str) -> Clip:
+    """With some seconds before and after. Raises Problem."""
+    found = site.store.read(partial(alerts.get, id=alert))
+    if found is None:
+        raise Problem(404, "there is no such alert")
+    return _clip(site, found.camera, found.opened, found.closed)
+
+
+def event_clip(site: Site, event: str) -> Clip:
+    """With some seconds before and after. Raises Problem."""
+    found = site.store.read(partial(events.get, id=event))
+    if found is None:
+        raise Problem(404, "there is no such event")
+    return _clip(site, found.camera, found.start, found.end)
+
+
+def _clip(site: WebSite, camera: str, start: int, end: int | None) -> Clip:
+    stream_of(site, camera, "main")
+    begins = start - site.pre_us
+    ends = min(begins + CLIP_US, end + site.post_us if end is not None else begins + CLIP_US)
+    return Clip(Asked(site, camera, "main", begins, ends, frozenset()), end is None)
+
+
+def _as_movie(request: Request, clip: Clip) -> Response:
+    return movie(request, clip.wanted)
+
+
+def _as_playlist(clip: Clip) -> Response:
+    """Its chunks' addresses stay the same when the alert ends."""
+    return playlist(clip.wanted, clip.wanted.start + CLIP_US)
+
+
+@routes.head("/api/alerts/{alert}/clip.mp4", include_in_schema=False)
+@routes.get("/api/alerts/{alert}/clip.mp4")
+def alert_movie(request: Request, clip: Annotated[Clip, Depends(alert_clip)]) -> Response:
+    """An alert as one MP4; of an open one what there is so far."""
+    return _as_movie(request, clip)
+
+
+@routes.get("/api/alerts/{alert}/clip.m3u8")
+def alert_playlist(clip: Annotated[Clip, Depends(alert_clip)]) -> Response:
+    """An alert as HLS; of an open one a playlist that grows."""
+    return _as_playlist(clip)
+
+
+@routes.head("/api/events/{event}/clip.mp4", include_in_schema=False)
+@routes.get("/api/events/{event}/clip.mp4")
+def event_movie(request: Request, clip: Annotated[Clip, Depends(event_clip)]) -> Response:
+    """An event as one MP4; of one that goes on what there is so far."""
+    return _as_movie(request, clip)
+
+
+@routes.get("/api/events/{event}/clip.m3u8")
+def event_playlist(clip: Annotated[Clip, Depends(event_clip)]) -> Response:
+    """An event as HLS; of one that goes on a playlist that grows."""
+    return _as_playlist(clip)

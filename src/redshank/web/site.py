@@ -1,0 +1,75 @@
+"""What the web is given: the site's store, footage and state, and nothing that could change them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from redshank.blobs.base import Blobs
+from redshank.clock import US_PER_S, Clock
+from redshank.geometry import Polygon
+from redshank.model import Segment
+from redshank.playback.footage import Footage
+from redshank.playback.plan import Plan, Running, plan
+from redshank.playback.studio import Studio
+from redshank.store import recordings
+from redshank.store.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class WebCamera:
+    """A configured camera."""
+
+    title: str
+    streams: tuple[str, ...]
+    location: str = ""
+    enabled: bool = True
+    masks: tuple[Polygon, ...] = ()
+    """Privacy masks, 0–1 of the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebSite:
+    """One site. The callables may be called from any thread."""
+
+    store: Store
+    footage: Footage
+    running: Running
+    cameras: Callable[[], Mapping[str, WebCamera]]
+    clock: Clock
+    blobs: Blobs | None = None
+    """Where sprites are kept; None: they are made each time."""
+    studio: Studio | None = None
+    """None: no pictures, no transcoding."""
+    status: Callable[[], Mapping[str, Any]] = field(default=dict)
+    storage: Callable[[], Mapping[str, Any]] = field(default=dict)
+    pre_us: int = 5 * US_PER_S
+    """Before an alert, in its clip."""
+    post_us: int = 5 * US_PER_S
+    """After it."""
+
+    def segments(self, camera: str, stream: str, start: int, end: int) -> list[Segment]:
+        """Finished and running ones that overlap [start, end). Blocks."""
+        # Running ones first: a file finished in between is then in both, and known by its number.
+        running = [one for one in self.running(camera, stream) if one.end > start and one.start < end]
+        return [
+            *running,
+            *self.store.read(partial(recordings.span, camera=camera, stream=stream, start=start, end=end)),
+        ]
+
+    def plan(self, camera: str, stream: str, start: int, end: int) -> Plan:
+        """Blocks."""
+        return plan(self.segments(camera, stream, start, end), start, end)
+
+
+def _site(request: Request) -> WebSite:
+    site: WebSite = request.app.state.site
+    return site
+
+
+Site = Annotated[WebSite, Depends(_site)]
+"""For a route: `def route(site: Site)`."""

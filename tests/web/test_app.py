@@ -1,0 +1,118 @@
+"""The shape of the application: one guard for every route, one name for the server, one answer for what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from redshank.web.answer import Problem
+from redshank.web.app import listen, make_app, serve
+from redshank.web.guard import guard
+from tests.web.serving import Place, client, place
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Place]:
+    with place(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def app(here: Place) -> Iterator[httpx.Client]:
+    with client(here.app) as session:
+        yield session
+
+
+def routes_of(app: FastAPI) -> list[APIRoute]:
+    """The whole table; whatever stands beside the included routers is none of ours and must not be there."""
+    found = [route for included in app.routes for route in included.original_router.routes]  # type: ignore[attr-defined]
+    assert all(isinstance(route, APIRoute) for route in found)
+    return found
+
+
+def test_every_route_passes_the_guard_before_anything_else(here: Place) -> None:
+    async def refuse() -> None:
+        raise Problem(401, "not for you")
+
+    app = here.app
+    app.dependency_overrides[guard] = refuse
+    table = routes_of(app)
+    assert len(table) > 15
+    with client(app) as session:
+        for route in table:
+            for method in route.methods or ():
+                assert session.request(method, route.path).status_code == 401, route.path
+        assert session.get("/nothing").status_code == 404
+
+
+def test_routes_only_read_and_lie_under_api(here: Place) -> None:
+    for route in routes_of(here.app):
+        assert (route.methods or set()) <= {"GET", "HEAD"}, route.path
+        assert route.path.startswith("/api/") or route.path == "/healthz"
+
+
+def test_the_api_describes_itself(app: httpx.Client) -> None:
+    said = app.get("/api/openapi.json").json()
+    assert said["openapi"].startswith("3.1")
+    assert "/api/play/{camera}/{stream}/{start}/{end}.mp4" in said["paths"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8970", "LOCALHOST", "[::1]:8970", "[::1]"])
+def test_this_machines_own_names_are_answered(app: httpx.Client, host: str) -> None:
+    assert app.get("/healthz", headers={"Host": host}).json() == {"ok": True}
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8970", "127.0.0.1.evil.example", "", "localhost.", "::1", "a@127.0.0.1"]
+)
+def test_other_names_are_refused_so_that_no_foreign_page_gets_in(app: httpx.Client, host: str) -> None:
+    """DNS rebinding."""
+    for path in ("/healthz", "/api/status", "/nothing"):
+        answer = app.get(path, headers={"Host": host})
+        assert answer.status_code == 421
+        assert "localhost" in answer.json()["detail"]
+
+
+def test_nothing_is_shared_with_other_origins_or_kept(app: httpx.Client) -> None:
+    for path in ("/healthz", "/nothing", "/api/openapi.json"):
+        answer = app.get(path, headers={"Origin": "https://evil.example"})
+        assert "access-control-allow-origin" not in answer.headers
+        assert answer.headers["cache-control"] == "private, no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "server" not in answer.headers
+
+
+def test_unknown_paths_and_methods_are_problems(app: httpx.Client) -> None:
+    assert app.get("/api/nothing").headers["content-type"] == "application/problem+json"
+    assert app.post("/api/status").status_code == 405
+    assert app.get("/docs").status_code == 404
+
+
+def test_a_taken_port_is_said_and_the_next_one_taken(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with caplog.at_level(logging.WARNING), listen("127.0.0.1", port) as found:
+            assert found.getsockname()[1] > port
+            assert f"port {port} is taken" in caplog.text
+            assert str(found.getsockname()[1]) in caplog.text
+
+
+async def test_the_server_ends_when_it_is_cancelled_and_leaves_signals_alone(here: Place) -> None:
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    task = asyncio.create_task(serve(make_app(here.site), listening))
+    async with httpx.AsyncClient(trust_env=False) as session:
+        assert (await session.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 1)
