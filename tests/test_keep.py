@@ -181,7 +181,7 @@ class House:
         self.store.write(lambda conn: holds.add(conn, Hold(id, camera, start, end, "court", START))).result()
 
     def approve(self, files: int = 1_000_000) -> None:
-        self.store.write(lambda conn: approve(conn, files)).result()
+        approve(self.store, files)
 
     def alert(self, start: int, end: int | None, camera: str = "yard") -> None:
         verdict = Verdict("r", camera, start, True, ())

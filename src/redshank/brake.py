@@ -11,10 +11,8 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from sqlalchemy import Connection
-
 from redshank.clock import NS_PER_S, US_PER_S
-from redshank.model import Segment
+from redshank.model import SITE, Segment
 from redshank.retain import DAY_US, allowance, brake, normal_rate
 from redshank.storage import Totals, average_rate
 from redshank.store import switches
@@ -57,26 +55,25 @@ class Memory:
         return [self.let_go.get(str(day), 0) for day in range(max(min(known), today - WEEK), today)] if known else []
 
 
-def load(conn: Connection) -> Memory:
-    """Read."""
-    found = switches.get(conn, MEMORY)
+def load(store: Store, site: str = SITE) -> Memory:
+    """What was written down last."""
+    found = store.read(lambda conn: switches.get(conn, MEMORY, site=site))
     return Memory(**json.loads(found.value)) if found is not None else Memory()
 
 
-def save(conn: Connection, memory: Memory) -> None:
-    """Write."""
-    switches.set(conn, Switch(MEMORY, "", json.dumps(asdict(memory))))
+def save(store: Store, memory: Memory, site: str = SITE) -> None:
+    text = json.dumps(asdict(memory))
+    store.write(lambda conn: switches.set(conn, Switch(MEMORY, "", text), site)).result()
 
 
-def approved(conn: Connection) -> int:
-    """How many files may go although they are unusually many. Read."""
-    found = switches.get(conn, APPROVED)
+def approved(store: Store, site: str = SITE) -> int:
+    """How many files may go although they are unusually many."""
+    found = store.read(lambda conn: switches.get(conn, APPROVED, site=site))
     return int(found.value) if found is not None else 0
 
 
-def approve(conn: Connection, files: int) -> None:
-    """Write."""
-    switches.set(conn, Switch(APPROVED, "", str(files)))
+def approve(store: Store, files: int, site: str = SITE) -> None:
+    store.write(lambda conn: switches.set(conn, Switch(APPROVED, "", str(files)), site)).result()
 
 
 class Flow:
@@ -137,11 +134,12 @@ class Flow:
 class Brake:
     """Asked before anything is let go. `look` at the begin of a cycle, `settle` at its end."""
 
-    def __init__(self, store: Store, flow: Flow) -> None:
+    def __init__(self, store: Store, flow: Flow, site: str = SITE) -> None:
         self.memory = Memory()
         self.why = ""
         """Why it stopped a plan of this cycle."""
         self._store = store
+        self._site = site
         self._flow = flow
         self._saved: Memory | None = None
         self._approved = self._approved_before = self._files = 0
@@ -149,9 +147,9 @@ class Brake:
 
     def look(self, now: int, totals: Totals) -> None:
         if self._saved is None:
-            self.memory, self._saved = self._store.read(load), self._store.read(load)
+            self.memory, self._saved = load(self._store, self._site), load(self._store, self._site)
         self.why = ""
-        self._approved = self._approved_before = self._store.read(approved) if self.memory.stopped else 0
+        self._approved = self._approved_before = approved(self._store, self._site) if self.memory.stopped else 0
         self._files = sum(total.files for total in totals.values())
         self._normal = self._flow.normal_files(self.memory.days_before(now), totals)
         self._days = (now - self.memory.worked) / DAY_US if self.memory.worked else 1.0
@@ -189,10 +187,8 @@ class Brake:
             self.memory.stopped, self._approved = "", 0
             if not 0 <= now - self.memory.worked < HOUR_S * US_PER_S:
                 self.memory.worked = now
-        left = self._approved
-        if left != self._approved_before:
-            self._store.write(lambda conn: approve(conn, left)).result()
+        if self._approved != self._approved_before:
+            approve(self._store, self._approved, self._site)
         if self.memory != self._saved:
-            copy = Memory(**json.loads(json.dumps(asdict(self.memory))))
-            self._store.write(lambda conn: save(conn, copy)).result()
-            self._saved = copy
+            save(self._store, self.memory, self._site)
+            self._saved = load(self._store, self._site)

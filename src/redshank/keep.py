@@ -16,16 +16,14 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection
-
 from redshank.brake import Brake, Flow
 from redshank.clock import NS_PER_S, US_PER_S, Clock
 from redshank.disk import Disk, Space
 from redshank.errors import StoreError
 from redshank.forecast import Load, size
-from redshank.model import Hold
+from redshank.model import SITE, Hold
 from redshank.retain import DAY_US, Footage, Key, Rules, aged, choose, expires
-from redshank.shelf import PAGE, Finder, Scope, Terms, finish_all, let_go, loads, seen
+from redshank.shelf import PAGE, Finder, Scope, Terms, due, finish_all, let_go, loads, page, undecided
 from redshank.storage import Kept, Totals, percent, report
 from redshank.store import holds, recordings
 from redshank.store.base import Store
@@ -72,6 +70,7 @@ class Links:
     """(who, trouble) at each change; an empty trouble: well again."""
     busy: Callable[[], Collection[Key]] = lambda: ()
     """Segments that must not go now: they are being copied."""
+    site: str = SITE
 
 
 @dataclass(slots=True)
@@ -102,10 +101,10 @@ class Keeper:
         self.status: Mapping[str, Any] = {}
         """Of the last cycle, for `redshank status` and the API."""
         self._links = links
-        self._store, self._clock = links.store, links.clock
+        self._store, self._clock, self._site = links.store, links.clock, links.site
         self._finder = Finder(links.store)
         self._flow = Flow()
-        self._brake = Brake(links.store, self._flow)
+        self._brake = Brake(links.store, self._flow, links.site)
         self._troubles: dict[str, str] = {}
         self._told: dict[str, str] = {}
         self._alarms: dict[str, int] = {}
@@ -175,7 +174,9 @@ class Keeper:
             log.warning("the clock was set forward: for an hour nothing goes because of its age")
         self._seen_clock = (now, mono_ns)
         ids = {one.id for one in usable}
-        held, totals = self._store.read(lambda conn: (holds.list(conn), recordings.totals(conn)))
+        held, totals = self._store.read(
+            lambda conn: (holds.list(conn, site=self._site), recordings.totals(conn, self._site))
+        )
         totals = {key: total for key, total in totals.items() if key[2] in ids}
         if held != self._holds or mono_ns >= self._forget_at_ns:
             self._holds = held
@@ -183,11 +184,11 @@ class Keeper:
             self._forget_at_ns = mono_ns + round(FORGET_S * NS_PER_S)
         self._flow.note(mono_ns, totals)
         self._brake.look(now, totals)
-        terms = Terms(self.rules, held, frozenset(self._links.busy()))
+        terms = Terms(self.rules, held, frozenset(self._links.busy()), self._site)
         return _Round(now, mono_ns, terms, totals, {one.id: one.disk for one in usable})
 
     def _leftovers(self, round_: _Round) -> None:
-        if troubles := finish_all(self._store, round_.disks):
+        if troubles := finish_all(self._store, round_.disks, self._site):
             self._troubles["storage"] = f"{len(troubles)} deleted recordings are still on the disk: {troubles[0]}"
 
     def _date(self, round_: _Round) -> None:
@@ -206,7 +207,7 @@ class Keeper:
 
     def _date_new(self, round_: _Round) -> None:
         for _ in range(PAGES):
-            new = self._store.read(lambda conn: seen(conn, recordings.undecided(conn, PAGE), round_.terms))
+            new = self._store.read(partial(undecided, terms=round_.terms))
             self._set_due(new, round_)
             self._dating = len(new) == PAGE
             if not self._dating:
@@ -217,24 +218,24 @@ class Keeper:
         """Some pages of a volume. Until all are done its age lets nothing go: the brake has to see a plan as a whole."""
         for _ in range(PAGES):
             after = self._after.get(volume)
-            page = self._store.read(partial(_page, volume=volume, after=after, terms=round_.terms))
-            if not page:
+            found = self._store.read(partial(page, volume=volume, after=after, terms=round_.terms))
+            if not found:
                 self._brake.memory.rules[volume] = rules
                 self._after.pop(volume, None)
                 return
-            self._set_due(page, round_)
-            self._after[volume] = page[-1].key
+            self._set_due(found, round_)
+            self._after[volume] = found[-1].key
         self._dating = True
 
     def _set_due(self, footage: Sequence[Footage], round_: _Round) -> None:
         """When to look at each (again)."""
-        due: dict[Key, int | None] = {}
+        times: dict[Key, int | None] = {}
         for one in footage:
-            due[one.key] = when = expires(one, round_.terms.rules)
+            times[one.key] = when = expires(one, round_.terms.rules)
             if not one.free and when <= round_.now:
-                due[one.key] = round_.now + (BUSY_US if one.busy else HELD_US)
-        if due:
-            self._store.write(lambda conn: recordings.set_due(conn, due)).result()
+                times[one.key] = round_.now + (BUSY_US if one.busy else HELD_US)
+        if times:
+            self._store.write(lambda conn: recordings.set_due(conn, times, self._site)).result()
 
     # --- age and quotas ----------------------------------------------------------------------------------------------
 
@@ -259,7 +260,7 @@ class Keeper:
         plan: list[Footage] = []
         for volume in round_.disks:
             while True:
-                found = self._store.read(partial(_due, volume=volume, limit=limit, round_=round_))
+                found = self._store.read(partial(due, now=round_.now, limit=limit, volume=volume, terms=round_.terms))
                 go = aged(found, round_.terms.rules, round_.now)
                 leaving = {one.key for one in go}
                 staying = [one for one in found if one.key not in leaving]
@@ -288,7 +289,7 @@ class Keeper:
         return plan
 
     def _let_go(self, plan: Sequence[Footage], round_: _Round, for_room: bool = False) -> None:
-        for gone in let_go(self._store, round_.disks, [one.segment for one in plan]):
+        for gone in let_go(self._store, round_.disks, [one.segment for one in plan], site=self._site):
             self._flow.went(gone.segments, round_.mono_ns, for_room)
             self._brake.went(round_.now, len(gone.segments))
             self._gone_files += len(gone.segments)
@@ -348,7 +349,7 @@ class Keeper:
     def _report(self, usable: Sequence[Kept], round_: _Round) -> None:
         if round_.mono_ns >= self._forecast_at_ns and round_.totals:
             self._forecast_at_ns = round_.mono_ns + round(FORECAST_S * NS_PER_S)
-            self._loads = self._store.read(partial(loads, rules=round_.terms.rules, now=round_.now))
+            self._loads = self._store.read(partial(loads, rules=round_.terms.rules, now=round_.now, site=self._site))
         spaces = [(one, one.disk.space(), self._flow.bytes_per_s(one.id, round_.totals)) for one in usable]
         reserves = [(one, space, one.reserved(space, rate)) for one, space, rate in spaces]
         self.status = {
@@ -358,11 +359,3 @@ class Keeper:
             "let_go": {"files": self._gone_files, "bytes": self._gone_bytes},
             "troubles": dict(self._troubles),
         }
-
-
-def _page(conn: Connection, volume: str, after: Key | None, terms: Terms) -> list[Footage]:
-    return seen(conn, recordings.page(conn, volume, after, PAGE), terms)
-
-
-def _due(conn: Connection, volume: str, limit: int, round_: _Round) -> list[Footage]:
-    return seen(conn, recordings.due(conn, round_.now, limit, volume), round_.terms)

@@ -20,7 +20,7 @@ from redshank.clock import US_PER_S
 from redshank.disk import Disk
 from redshank.errors import StoreError
 from redshank.forecast import Load
-from redshank.model import Hold, KeepClass, Segment
+from redshank.model import SITE, Hold, KeepClass, Segment
 from redshank.retain import DAY_US, Footage, Key, Policy, Rules, choose, is_held
 from redshank.storage import Totals
 from redshank.store import holds, recordings
@@ -51,6 +51,7 @@ class Terms:
     rules: Rules
     holds: Sequence[Hold] = ()
     busy: Collection[Key] = ()
+    site: str = SITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +90,42 @@ def seen(conn: Connection, segments: Sequence[Segment], terms: Terms) -> list[Fo
     for camera in {segment.camera for segment in segments}:
         mine = [segment for segment in segments if segment.camera == camera]
         policy = terms.rules.of(camera) or Policy()
-        found = recordings.classes(conn, mine, policy.pre_us, policy.post_us)
+        found = recordings.classes(conn, mine, policy.pre_us, policy.post_us, terms.site)
         classes |= dict(zip(map(recordings.key, mine), found, strict=True))
     return [
         Footage(one, classes[key], is_held(one, terms.holds), key in terms.busy)
         for one in segments
         if (key := recordings.key(one))
     ]
+
+
+def undecided(conn: Connection, terms: Terms) -> list[Footage]:
+    """Up to PAGE of those that have no date yet. Read."""
+    return seen(conn, recordings.undecided(conn, PAGE, terms.site), terms)
+
+
+def due(conn: Connection, now: int, limit: int, volume: str, terms: Terms) -> list[Footage]:
+    """Those of a volume whose date has come, the earliest first. Read."""
+    return seen(conn, recordings.due(conn, now, limit, volume, terms.site), terms)
+
+
+def page(conn: Connection, volume: str, after: Key | None, terms: Terms) -> list[Footage]:
+    """Up to PAGE of a volume, in order of their keys, after this one. Read."""
+    return seen(conn, recordings.page(conn, volume, after, PAGE, terms.site), terms)
+
+
+def window(
+    conn: Connection, scope: Scope, streams: Sequence[tuple[str, str]], span: tuple[int, int], terms: Terms
+) -> list[Footage]:
+    """What begins within `span` of these (camera, stream). Read."""
+    begin, end = span
+    segments = [
+        segment
+        for camera, stream in streams
+        for segment in recordings.span(conn, camera, stream, begin, end, terms.site)
+        if segment.start >= begin and segment.volume in scope.volumes
+    ]
+    return seen(conn, segments, terms)
 
 
 class Finder:
@@ -122,11 +152,11 @@ class Finder:
         for klass in KeepClass:
             begin = max(first, self._none_before.get((scope, klass), first))
             settled = True
-            for end, window in self._windows(scope, list(streams), (begin, last), terms):
+            for end, inside in self._windows(scope, list(streams), (begin, last), terms):
                 left = need - sum(one.segment.size for one in chosen)
                 if left <= 0:
                     return chosen
-                mine = [one for one in window if one.klass is klass and not one.held]
+                mine = [one for one in inside if one.klass is klass and not one.held]
                 settled = settled and not mine and end < last - SETTLED_US
                 if settled:
                     self._none_before[scope, klass] = end
@@ -141,54 +171,43 @@ class Finder:
         length = WINDOW_US
         while begin <= last:
             end = begin + length
-            window = self._store.read(partial(_window, scope=scope, streams=streams, span=(begin, end), terms=terms))
-            yield end, window
-            begin, length = end, WINDOW_US if window else min(2 * length, DAY_US)
-
-
-def _window(
-    conn: Connection, scope: Scope, streams: Sequence[tuple[str, str]], span: tuple[int, int], terms: Terms
-) -> list[Footage]:
-    begin, end = span
-    segments = [
-        segment
-        for camera, stream in streams
-        for segment in recordings.span(conn, camera, stream, begin, end)
-        if segment.start >= begin and segment.volume in scope.volumes
-    ]
-    return seen(conn, segments, terms)
+            found = self._store.read(partial(window, scope=scope, streams=streams, span=(begin, end), terms=terms))
+            yield end, found
+            begin, length = end, WINDOW_US if found else min(2 * length, DAY_US)
 
 
 # --- letting go ----------------------------------------------------------------------------------------------------------
 
 
 def let_go(
-    store: Store, disks: Mapping[str, Disk], segments: Sequence[Segment], held_too: bool = False
+    store: Store, disks: Mapping[str, Disk], segments: Sequence[Segment], held_too: bool = False, site: str = SITE
 ) -> Iterator[Gone]:
     """Delete, a batch at a time. Segments of volumes that are not in `disks` (by id) stay, and what is held by now."""
     wanted = [segment for segment in segments if segment.volume in disks]
     for begin in range(0, len(wanted), BATCH):
-        removed = _write(store, partial(_remove, segments=wanted[begin : begin + BATCH], held_too=held_too))
+        removed = _write(store, partial(_remove, segments=wanted[begin : begin + BATCH], held_too=held_too, site=site))
         files = [Deletion(segment.volume, segment.path, segment.size) for segment in removed]
-        yield Gone(removed, finish(store, disks, files))
+        yield Gone(removed, finish(store, disks, files, site))
 
 
-def _remove(conn: Connection, segments: Sequence[Segment], held_too: bool) -> list[Segment]:
+def _remove(conn: Connection, segments: Sequence[Segment], held_too: bool, site: str) -> list[Segment]:
     """A hold that was set while the plan was made counts."""
-    now = [] if held_too else holds.list(conn)
-    return recordings.remove(conn, [recordings.key(one) for one in segments if not is_held(one, now)])
+    now = [] if held_too else holds.list(conn, site=site)
+    return recordings.remove(conn, [recordings.key(one) for one in segments if not is_held(one, now)], site=site)
 
 
-def finish_all(store: Store, disks: Mapping[str, Disk]) -> list[str]:
+def finish_all(store: Store, disks: Mapping[str, Disk], site: str = SITE) -> list[str]:
     """What a crash left between row and file. Why some could not be unlinked."""
     troubles: list[str] = []
     for volume in disks:
-        while not troubles and (files := store.read(partial(recordings.deletions, volume=volume, limit=PAGE))):
-            troubles += finish(store, disks, files)
+        while not troubles and (
+            files := store.read(partial(recordings.deletions, volume=volume, limit=PAGE, site=site))
+        ):
+            troubles += finish(store, disks, files, site)
     return troubles
 
 
-def finish(store: Store, disks: Mapping[str, Disk], files: Sequence[Deletion]) -> list[str]:
+def finish(store: Store, disks: Mapping[str, Disk], files: Sequence[Deletion], site: str = SITE) -> list[str]:
     """Unlink files whose rows are gone; again when asked again. Why some could not be."""
     troubles: list[str] = []
     folders: dict[tuple[str, str], list[Deletion]] = {}
@@ -208,7 +227,7 @@ def finish(store: Store, disks: Mapping[str, Disk], files: Sequence[Deletion]) -
             done += inside
         except StoreError as error:
             troubles.append(str(error))
-    _write(store, lambda conn: recordings.deleted(conn, done))
+    _write(store, lambda conn: recordings.deleted(conn, done, site))
     for (volume, _folder), inside in folders.items():
         disks[volume].remove_empty_folders(inside[0].path)
     return troubles
@@ -231,9 +250,10 @@ def _write(store: Store, work: Callable[[Connection], T]) -> T:
 # --- how much comes in ---------------------------------------------------------------------------------------------------
 
 
-def loads(conn: Connection, rules: Rules, now: int) -> list[Load]:
+def loads(conn: Connection, rules: Rules, now: int, site: str = SITE) -> list[Load]:
     """What each camera brings, from the last day of its footage; nothing of those recorded for less than ten minutes. Read."""
-    totals = recordings.totals(conn)
+    totals = recordings.totals(conn, site)
+    terms = Terms(rules, site=site)
     found = []
     for camera in sorted({camera for camera, _stream, _volume in totals}):
         policy = rules.of(camera)
@@ -244,7 +264,7 @@ def loads(conn: Connection, rules: Rules, now: int) -> list[Load]:
         if last - first < MEASURED_US:
             continue
         streams = sorted({stream for _camera, stream, _volume in mine})
-        rates = _rates(conn, [(camera, stream) for stream in streams], (max(first, last - DAY_US), last), rules)
+        rates = _rates(conn, [(camera, stream) for stream in streams], (max(first, last - DAY_US), last), terms)
         rates = rates if last > now - DAY_US else {}  # it is not recorded any more
         used = sum(total.bytes for total in mine.values())
         found.append(Load(camera, rates, policy, used, max(0.0, (now - first) / DAY_US), True))
@@ -252,7 +272,7 @@ def loads(conn: Connection, rules: Rules, now: int) -> list[Load]:
 
 
 def _rates(
-    conn: Connection, streams: Sequence[tuple[str, str]], span: tuple[int, int], rules: Rules
+    conn: Connection, streams: Sequence[tuple[str, str]], span: tuple[int, int], terms: Terms
 ) -> dict[KeepClass, float]:
     """Bytes a day of each class, from samples of the span."""
     begin, end = span
@@ -261,8 +281,12 @@ def _rates(
     rates: dict[KeepClass, float] = {}
     for sample in range(SAMPLES):
         at = begin + sample * step + round(sample * GOLDEN % 1 * (step - length))
-        segments = [s for camera, stream in streams for s in recordings.span(conn, camera, stream, at, at + length)]
-        for one in seen(conn, segments, Terms(rules)):
+        segments = [
+            segment
+            for camera, stream in streams
+            for segment in recordings.span(conn, camera, stream, at, at + length, terms.site)
+        ]
+        for one in seen(conn, segments, terms):
             segment = one.segment
             share = (min(segment.end, at + length) - max(segment.start, at)) / (segment.end - segment.start)
             rates[one.klass] = rates.get(one.klass, 0.0) + segment.size * share
