@@ -1,0 +1,224 @@
+"""Clips as evidence: one ZIP file with the clips, what is missing and why, and a signed manifest of it all.
+
+    <clips> gaps.csv README.txt public.pem manifest.json manifest.sig
+
+Each clip is hashed while it is copied into the archive; nothing is written twice. `archive.evidence` checks it. Blocks; one thread.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from redshank.archive import zipped
+from redshank.archive.clip import Clip, Source, sha256_of
+from redshank.archive.evidence import MANIFEST, MAX_MANIFEST, PUBLIC, SIGNATURE, fingerprint, public_pem
+from redshank.archive.job import Control, PartFile, room_for
+from redshank.archive.zipped import Entry
+from redshank.clock import US_PER_S, rfc3339
+from redshank.errors import StoreError
+
+CHUNK = 1 << 20
+Blocks = Callable[[int, int], Iterator[bytes]]
+"""(from, to) → the bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What a bundle says about itself."""
+
+    key: Ed25519PrivateKey
+    made: int
+    stamp: datetime
+    """Local time of every entry of the archive."""
+    program: str
+
+
+def write_bundle(
+    source: Source, clips: Sequence[Clip], path: Path, seal: Seal, control: Control, force: bool = False
+) -> Path:
+    """The file. Raises StoreError, DiskFull, Stopped; run again it goes on where it was."""
+    tag = hashlib.sha256("\n".join(f"{clip.name} {clip.tag}" for clip in clips).encode()).hexdigest()
+    total = sum(clip.movie.size for clip in clips)
+    with PartFile(path, f"bundle {tag}", force) as part:
+        room_for(path.parent, total - part.size)
+        pack = _Pack(part, int(part.notes.setdefault("stamp", zipped.stamp(seal.stamp))), total, control)
+        for clip in clips:
+            pack.add(clip.name, clip.movie.size, clip.movie.blocks)
+        pack.add_bytes("gaps.csv", gaps_csv(clips))
+        pem = public_pem(seal.key)
+        pack.add_bytes("README.txt", _README.format(fingerprint=fingerprint(pem)).encode())
+        pack.add_bytes(PUBLIC, pem)
+        manifest = manifest_of(source, clips, seal, pack.files)
+        pack.add_bytes(MANIFEST, manifest)
+        pack.add_bytes(SIGNATURE, seal.key.sign(manifest))
+        part.write(zipped.directory(pack.entries))
+        part.finish()
+    return path
+
+
+class _Pack:
+    """The archive while it is written. Clips an earlier run finished are passed over, the one it began goes on."""
+
+    def __init__(self, part: PartFile, stamp: int, total: int, control: Control) -> None:
+        self.entries: list[Entry] = []
+        self.files: dict[str, tuple[int, str]] = {}
+        """Name → (size, SHA-256)."""
+        self._part = part
+        self._stamp = stamp
+        self._total = total
+        self._control = control
+        self._finished: list[list[Any]] = part.notes.setdefault("clips", [])
+        """(SHA-256, CRC) of each clip that is in the archive."""
+        self._done = 0
+
+    def add(self, name: str, size: int, blocks: Blocks) -> None:
+        entry = self._next(name, size)
+        number = len(self.entries)
+        if number == len(self._finished):
+            self._finished.append(self._copied(entry, blocks))
+        digest, crc = self._finished[number]
+        self._done += size
+        self._add(replace(entry, crc=int(crc)), str(digest))
+
+    def add_bytes(self, name: str, data: bytes) -> None:
+        entry = self._next(name, len(data))
+        self._part.cut(entry.offset)
+        self._part.write(zipped.header(entry) + data)
+        self._add(replace(entry, crc=zlib.crc32(data)), hashlib.sha256(data).hexdigest())
+
+    def _next(self, name: str, size: int) -> Entry:
+        return Entry(name, size, 0, self.entries[-1].end if self.entries else 0, self._stamp)
+
+    def _add(self, entry: Entry, digest: str) -> None:
+        self._part.patch(entry.offset, zipped.header(entry))
+        self.entries.append(entry)
+        self.files[entry.name] = (entry.size, digest)
+
+    def _copied(self, entry: Entry, blocks: Blocks) -> list[Any]:
+        """SHA-256 and CRC of what is in the archive now."""
+        part, digest, crc = self._part, hashlib.sha256(), 0
+        if not entry.data <= part.size <= entry.end:
+            part.cut(entry.offset)
+            part.write(zipped.header(entry))
+        begun = part.size - entry.data
+        for at in range(entry.data, part.size, CHUNK):
+            data = part.read(at, min(CHUNK, part.size - at))
+            digest.update(data)
+            crc = zlib.crc32(data, crc)
+        for block in blocks(begun, entry.size):
+            digest.update(block)
+            crc = zlib.crc32(block, crc)
+            part.write(block)
+            self._control.at(min(self._total, self._done + part.size - entry.data), self._total)
+        return [digest.hexdigest(), crc]
+
+
+def manifest_of(source: Source, clips: Sequence[Clip], seal: Seal, files: Mapping[str, tuple[int, str]]) -> bytes:
+    """Raises StoreError when it would be too long to be checked."""
+    said = {
+        "v": 1,
+        "kind": "redshank evidence",
+        "site": source.site,
+        "made": rfc3339(seal.made),
+        "program": seal.program,
+        "key": fingerprint(public_pem(seal.key)),
+        "clips": [_described(source, clip) for clip in clips],
+        "files": [{"name": name, "size": size, "sha256": digest} for name, (size, digest) in files.items()],
+    }
+    data = json.dumps(said, ensure_ascii=False, indent=1).encode()
+    if len(data) > MAX_MANIFEST:
+        raise StoreError("so much footage makes a manifest nobody can check: export less at once")
+    return data
+
+
+def _described(source: Source, clip: Clip) -> dict[str, Any]:
+    plan, complete = clip.movie.plan, clip.completeness
+    return {
+        "file": clip.name,
+        "camera": clip.wanted.camera,
+        "stream": clip.wanted.stream,
+        "from": rfc3339(clip.wanted.start),
+        "to": rfc3339(clip.wanted.end),
+        "shown": [[rfc3339(piece.start), rfc3339(piece.end)] for piece in plan.pieces],
+        "seconds": plan.length / US_PER_S,
+        "completeness": {
+            "percent": complete.percent,
+            "footage_s": complete.footage_us / US_PER_S,
+            "missing_s": complete.unwanted_us / US_PER_S,
+            "not_wanted_s": complete.wanted_us / US_PER_S,
+        },
+        "gaps": [
+            {
+                "start": rfc3339(gap.start),
+                "end": rfc3339(gap.end) if gap.end is not None else None,
+                "reason": gap.reason,
+            }
+            for gap in clip.gaps
+        ],
+        "damaged": [{"path": segment.path, "reason": why} for segment, why in clip.damaged],
+        "segments": [
+            {
+                "path": segment.path,
+                "seq": segment.seq,
+                "start": rfc3339(segment.start),
+                "end": rfc3339(segment.end),
+                "size": segment.size,
+                "sha256": sha256_of(source.disks, segment),
+            }
+            for segment in clip.segments
+        ],
+    }
+
+
+def gaps_csv(clips: Sequence[Clip]) -> bytes:
+    """One line per gap in the ranges, cut to them."""
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(("camera", "stream", "start", "end", "seconds", "reason"))
+    for clip in clips:
+        for gap in clip.gaps:
+            start = max(gap.start, clip.wanted.start)
+            end = min(clip.wanted.end, gap.end if gap.end is not None else clip.wanted.end)
+            length = f"{(end - start) / US_PER_S:.3f}"
+            table.writerow((gap.camera, gap.stream, rfc3339(start), rfc3339(end), length, gap.reason.value))
+    return out.getvalue().encode()
+
+
+_README = """\
+Evidence from Redshank
+======================
+
+*.mp4          the footage as it was recorded, not encoded again; any player plays it
+gaps.csv       when footage is missing in the range, and why (empty: nothing is missing)
+manifest.json  what this is: cameras, times, each file with its SHA-256, each recorded file it was made from
+manifest.sig   an Ed25519 signature over the bytes of manifest.json
+public.pem     the public key it was made with
+
+To check that nothing was changed since it was signed:
+
+    redshank evidence verify FILE.zip
+
+or without Redshank, in the unpacked folder (OpenSSL 3):
+
+    openssl pkeyutl -verify -pubin -inkey public.pem -rawin -in manifest.json -sigfile manifest.sig
+    sha256sum *.mp4      and compare with the sums in manifest.json
+
+Anyone can make a key. This one is
+
+    {fingerprint}
+
+    openssl pkey -pubin -in public.pem -outform DER | sha256sum
+
+Compare it with the fingerprint the owner of the cameras gave you another way (redshank evidence key).
+"""
