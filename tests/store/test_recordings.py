@@ -55,12 +55,12 @@ def test_a_span_and_an_instant_find_what_overlaps_them(empty: Connection) -> Non
     ]  # fmt: skip
 
 
-def test_a_span_is_found_by_a_range_of_the_index(empty: Connection) -> None:
+def test_a_timeline_is_read_from_one_range_of_an_index(empty: Connection) -> None:
     plan = [
         " ".join(str(part) for part in row)
         for row in empty.execute(
             text(
-                "EXPLAIN QUERY PLAN SELECT start, \"end\" FROM segments WHERE site = 's' AND camera = 'c' AND stream = 'm' "
+                "EXPLAIN QUERY PLAN SELECT start, \"end\", motion FROM segments WHERE site = 's' AND camera = 'c' AND stream = 'm' "
                 'AND start > 1 AND start < 2 AND "end" > 1 ORDER BY start'
             )
         )

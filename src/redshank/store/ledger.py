@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, select
 
+from redshank.clock import US_PER_S
 from redshank.model import SITE, Gap, GapReason, Segment
 from redshank.store import gaps, recordings, switches
+from redshank.store.remap import remap
+from redshank.store.rows import upsert
+from redshank.store.schema import meta
 
 PRIVATE = "private"
+STEP_US = 60 * US_PER_S
+"""A clock that is set by more was wrong before: what was recorded under it since the machine started is moved (rel:T30). By less, it had
+only gone astray little by little, and footage of long ago had its right time."""
 
 
 def begin(conn: Connection, wanted: Collection[tuple[str, str]], now: int, site: str = SITE) -> None:
@@ -40,6 +47,21 @@ def adopted(conn: Connection, segment: Segment, site: str = SITE) -> None:
     bounds = gaps.bounds(conn, segment.camera, segment.stream, site)
     if bounds is not None and bounds[1] <= segment.end:
         gaps.open_(conn, segment.camera, segment.stream, segment.end, GapReason.RESTART, site)
+
+
+def clock_set(conn: Connection, boot: str, offset_us: int, mono_ns: int, site: str = SITE) -> int:
+    """The wall clock is `offset_us` ahead of the monotonic one. By how much it was set since this was told last, when that is more
+    than STEP_US: what was recorded in this boot before `mono_ns` has been moved by it. 0: nothing was. Write."""
+    name = f"clock {boot}"
+    told = conn.execute(select(meta.c.value).where(meta.c.site == site, meta.c.name == name)).scalar()
+    shift = offset_us - int(told) if told is not None else 0
+    if told is not None and abs(shift) < STEP_US:
+        return 0
+    conn.execute(delete(meta).where(meta.c.site == site, meta.c.name.startswith("clock ")))
+    upsert(conn, meta, {"site": site, "name": name, "value": str(offset_us)})
+    if shift:
+        remap(conn, boot, mono_ns, shift, site)
+    return shift
 
 
 def private(conn: Connection, now: int, site: str = SITE) -> Mapping[str, int | None]:

@@ -249,7 +249,7 @@ segments = Table(
     _text("sha256", "of the file, hex; empty when not computed"),
     Column("motion", Float, nullable=True, comment="most motion seen meanwhile, 0-1; null when nobody looked"),
     _time("due", "retention may let go of it from then on; null until retention has looked at it", nullable=True),
-    Index("segments_by_time", "site", "camera", "stream", "start", "end"),
+    Index("segments_by_time", "site", "camera", "stream", "start", "end", "motion"),  # a timeline reads nothing else
     Index("segments_due", "site", "volume", "due"),
     comment="recorded files",
 )

@@ -175,7 +175,9 @@ def _volumes() -> None:
 def _indexes() -> None:
     op.create_index("config_history_by_time", "config_history", ["site", "time"], unique=False)
     op.create_index("holds_by_camera", "holds", ["site", "camera", "start"], unique=False)
-    op.create_index("segments_by_time", "segments", ["site", "camera", "stream", "start", "end"], unique=False)
+    op.create_index(
+        "segments_by_time", "segments", ["site", "camera", "stream", "start", "end", "motion"], unique=False
+    )
     op.create_index("segments_due", "segments", ["site", "volume", "due"], unique=False)
     op.create_index("events_spans", "events", ["site", "camera", "kind", "start", "end"], unique=False)
 
