@@ -8,15 +8,15 @@ import pytest
 
 from redshank.forecast import Load, age, assumed, forecast, size
 from redshank.model import KeepClass
-from redshank.retain import Policy
 
 C, M, D, A = KeepClass
 GB, TB = 10**9, 10**12
-WEEK = Policy({C: 7.0, M: 14.0, D: 30.0, A: 90.0})
+WEEK: dict[KeepClass, float | None] = {C: 7.0, M: 14.0, D: 30.0, A: 90.0}
 
 
-def load(policy: Policy = WEEK, used: int = 0, age_days: float = 0.0, **rates: float) -> Load:
-    return Load("yard", {KeepClass(name): rate for name, rate in rates.items()}, policy, used, age_days, True)
+def load(used: int = 0, age_days: float = 0.0, **rates: float) -> Load:
+    per_day = {KeepClass(name): rate for name, rate in rates.items()}
+    return Load("yard", per_day, WEEK, used=used, age_days=age_days, measured=True)
 
 
 def test_what_fits_is_never_full() -> None:
@@ -51,7 +51,7 @@ def test_what_its_age_lets_go_meanwhile_makes_room() -> None:
 
 
 def test_cameras_share_the_room_and_a_quota_limits_one_of_them() -> None:
-    limited = Load("door", {C: 100.0 * GB}, Policy({C: 10.0}, quota=300 * GB), measured=True)
+    limited = Load("door", {C: 100.0 * GB}, {C: 10.0}, 300 * GB, measured=True)
     found = forecast([load(continuous=10 * GB), limited], 400 * GB)
     assert (found.needed, found.enough) == (70 * GB + 300 * GB, True)
     alone = forecast([limited], 300 * GB)
@@ -59,13 +59,13 @@ def test_cameras_share_the_room_and_a_quota_limits_one_of_them() -> None:
 
 
 def test_for_ever_is_counted_for_a_year() -> None:
-    found = forecast([load(Policy({A: None}), alert=1 * GB)], 1 * TB)
+    found = forecast([Load("yard", {A: 1.0 * GB}, {A: None}, measured=True)], 1 * TB)
     assert (found.needed, found.endless) == (365 * GB, True)
     assert found.sentence.startswith("needs 365 GB in a year, you have 1.0 TB")
 
 
 def test_before_anything_is_recorded_the_bit_rate_counts() -> None:
-    found = forecast([assumed("yard", "continuous", {"main": 8_000_000}, Policy({C: 10.0}, max_days=10.0))], 1 * TB)
+    found = forecast([assumed("yard", "continuous", {"main": 8_000_000}, {C: 10.0, M: 10.0, D: 10.0, A: 10.0})], 1 * TB)
     assert found.needed == 864 * GB
     assert "assumed, not measured yet" in found.sentence
     assert forecast([assumed("yard", "off", {"main": None}, WEEK)], TB).sentence == "nothing is recorded"
@@ -77,10 +77,10 @@ def test_the_kept_days_are_what_letting_go_piece_by_piece_leaves() -> None:
     dice = Random(9)
     for _ in range(20):
         days = sorted(dice.uniform(1, 12) for _ in KeepClass)
-        policy = Policy(dict(zip(KeepClass, days, strict=True)))
+        stays: dict[KeepClass, float | None] = dict(zip(KeepClass, days, strict=True))
         rates = {klass: dice.uniform(2, 4) * GB for klass in KeepClass}
         room = dice.uniform(0.3, 1.2) * sum(rate * d for rate, d in zip(rates.values(), days, strict=True))
-        found = forecast([Load("yard", rates, policy, measured=True)], round(room))
+        found = forecast([Load("yard", rates, stays, measured=True)], round(room))
         oldest, full = simulate(rates, dict(zip(KeepClass, days, strict=True)), room)
         for klass in KeepClass:
             assert oldest[klass] == pytest.approx(found.kept_days[klass], abs=0.35)

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from redshank.model import KeepClass
-from redshank.retain import Policy
 
 YEAR = 365.0
 """Days counted for what stays for ever: nobody plans a disk further."""
@@ -46,7 +45,10 @@ class Load:
     camera: str
     per_day: Mapping[KeepClass, float]
     """Bytes a day of each class, all streams together."""
-    policy: Policy
+    days: Mapping[KeepClass, float | None]
+    """How long each class stays; None: for ever."""
+    quota: int | None = None
+    """Most bytes of it."""
     used: int = 0
     """Bytes that lie there now."""
     age_days: float = 0.0
@@ -110,7 +112,7 @@ def forecast(loads: Sequence[Load], available: int) -> Forecast:
     flows = [flow for load in loads for flow in _within_quota(load)]
     unlimited = [flow for load in loads for flow in _flows(load)]
     wanted = {flow.klass: max(f.days for f in unlimited if f.klass is flow.klass) for flow in unlimited}
-    endless = any(load.policy.kept_days(klass) is None for load in loads for klass in load.per_day)
+    endless = any(load.days.get(klass) is None for load in loads for klass in load.per_day)
     return Forecast(
         needed=round(sum(flow.rate * flow.days for flow in flows)),
         available=available,
@@ -122,21 +124,27 @@ def forecast(loads: Sequence[Load], available: int) -> Forecast:
     )
 
 
-def assumed(camera: str, mode: str, bits: Mapping[str, int | None], policy: Policy) -> Load:
+def assumed(
+    camera: str,
+    mode: str,
+    bits: Mapping[str, int | None],
+    days: Mapping[KeepClass, float | None],
+    quota: int | None = None,
+) -> Load:
     """A camera of which only the configuration is known. `bits`: per stream that is recorded, its bits per second, None when unknown.
 
-    `mode`: continuous, motion, alert or off.
+    `mode`: continuous, motion, alert or off. days, quota: as in `Load`.
     """
     rate = sum(value or ASSUMED_BITS.get(stream, ASSUMED_BITS["main"]) for stream, value in bits.items())
     per_day = {klass: rate / 8 * DAY_S * ASSUMED_SHARES[klass] for klass in RECORDED[mode]}
-    return Load(camera, per_day, policy)
+    return Load(camera, per_day, days, quota)
 
 
 def _flows(load: Load) -> list[_Flow]:
     """Of every class that brings anything."""
     found = []
     for klass, rate in load.per_day.items():
-        days = load.policy.kept_days(klass)
+        days = load.days.get(klass)
         if rate > 0:
             found.append(_Flow(klass, rate, YEAR if days is None else min(days, YEAR), load.age_days))
     return found
@@ -144,9 +152,9 @@ def _flows(load: Load) -> list[_Flow]:
 
 def _within_quota(load: Load) -> list[_Flow]:
     flows = _flows(load)
-    if load.policy.quota is None:
+    if load.quota is None:
         return flows
-    kept = _kept(flows, load.policy.quota)
+    kept = _kept(flows, load.quota)
     return [_Flow(flow.klass, flow.rate, min(flow.days, kept[flow.klass]), flow.age) for flow in flows]
 
 

@@ -51,6 +51,11 @@ class Policy:
         limits = [max(known)] if len(known) == len(days) else []
         return min([*limits, self.max_days] if self.max_days is not None else limits, default=None)
 
+    @property
+    def by_class(self) -> dict[KeepClass, float | None]:
+        """`kept_days` of each."""
+        return {klass: self.kept_days(klass) for klass in KeepClass}
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

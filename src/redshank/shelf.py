@@ -267,7 +267,8 @@ def loads(conn: Connection, rules: Rules, now: int, site: str = SITE) -> list[Lo
         rates = _rates(conn, [(camera, stream) for stream in streams], (max(first, last - DAY_US), last), terms)
         rates = rates if last > now - DAY_US else {}  # it is not recorded any more
         used = sum(total.bytes for total in mine.values())
-        found.append(Load(camera, rates, policy, used, max(0.0, (now - first) / DAY_US), True))
+        age = max(0.0, (now - first) / DAY_US)
+        found.append(Load(camera, rates, policy.by_class, policy.quota, used, age, True))
     return found
 
 
