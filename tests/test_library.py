@@ -11,9 +11,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from redshank.volume import Volume
 
-from redshank.clock import US_PER_S, SystemClock
+from redshank.clock import NS_PER_S, US_PER_S, SystemClock
 from redshank.disk_os import OsDisk
 from redshank.library import Library, Plan, part_of
 from redshank.model import (
@@ -32,6 +31,7 @@ from redshank.record_settings import RecordSettings
 from redshank.schedule import parse
 from redshank.store import gaps, ledger, recordings
 from redshank.store.base import Store
+from redshank.volume import Volume
 from tests.bus.samples import BOX, alert
 from tests.harness.clocks import START, FakeClock
 
@@ -105,7 +105,7 @@ async def running(store: Store, clock: FakeClock, folder: Path, of: Plan | None 
     disk = OsDisk(root)
     states: dict[tuple[str, str], CameraState] = {}
     capture = Capture()
-    library = Library(store, clock, states)
+    library = Library(store, clock, states, "boot")
     library.serves("yard", capture.tell)
     await library.start({"yard": of or plan()}, {VOLUME: Volume(VOLUME, root, disk, 1, SITE, -1)})
     library.settings(["yard"])
@@ -253,3 +253,38 @@ async def test_motion_of_a_file_is_known_soon_after_it_was_closed(
             site.library.seen(seen)
         await site.library.on_note(told("segment", segment(1, 0)))
         await eventually(lambda: site.rows() and site.rows()[0].motion == 0.25, clock, 1.0)
+
+
+@pytest.mark.parametrize("step_s", [-3600.0, 86_400.0, 56 * 365 * 86_400.0])
+async def test_what_was_recorded_under_a_wrong_clock_is_moved_when_it_is_set(
+    step_s: float, store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    """rel:T30: within a second or two of the step, in the order of recording, also what is closed only after it."""
+    async with running(store, clock, tmp_path) as site:
+        clock.advance(20)
+        now = clock.mono_ns()
+        first = replace(segment(1, 1), boot="boot", mono_ns=now - 19 * NS_PER_S)
+        await site.library.on_note(told("segment", first))
+        await eventually(site.rows, clock, 0.5)
+        late = replace(segment(2, 11), boot="boot", mono_ns=now - 9 * NS_PER_S)
+        clock.step(step_s)
+        moved = round(step_s * US_PER_S)
+        await eventually(lambda: [row.start for row in site.rows()] == [first.start + moved], clock, 0.5)
+        await site.library.on_note(told("segment", late))
+        await eventually(lambda: len(site.rows()) == 2, clock, 0.5)
+        assert [(row.seq, row.start) for row in site.rows()] == [(1, first.start + moved), (2, late.start + moved)]
+    async with running(store, clock, tmp_path) as site:  # once is enough
+        clock.advance(3)
+        await eventually(lambda: len(site.rows()) == 2, clock, 1.0)
+        assert [row.start for row in site.rows()] == [first.start + moved, late.start + moved]
+
+
+async def test_a_small_step_moves_nothing(store: Store, clock: FakeClock, tmp_path: Path) -> None:
+    """rel:T30, rel:T31: a second more or less is the ordinary life of a clock."""
+    async with running(store, clock, tmp_path) as site:
+        await site.library.on_note(told("segment", replace(segment(1, 1), boot="boot", mono_ns=0)))
+        await eventually(site.rows, clock, 0.5)
+        clock.step(-1.0)
+        clock.advance(2)
+        await eventually(site.rows, clock, 1.0)
+        assert [row.start for row in site.rows()] == [START + US_PER_S]

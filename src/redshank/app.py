@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from redshank import logs, status
-from redshank.clock import Clock, SystemClock
+from redshank.clock import Clock, SystemClock, rfc3339
 from redshank.errors import ConfigError, RedshankError, StoreError
 from redshank.targets import Targets
 
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 SETUP_LOOK_S = 2.0
 LAST_GOOD = "last-good.yaml"
+HISTORY = "config-history"
+HISTORY_KEPT = 200
 
 
 class View(Protocol):
@@ -98,7 +100,7 @@ async def _configured(config: Path | None, folder: Path, clock: Clock, view: Vie
         if loaded is None and (last := _last_good(folder, problem)) is not None:
             return last
         if loaded is not None and any(camera.enabled for camera in loaded.config.cameras.values()):
-            _keep_good(folder, loaded)
+            _keep_good(folder, loaded, clock.now())
             return loaded
         from redshank.report import setup_status
 
@@ -116,7 +118,7 @@ async def _configured(config: Path | None, folder: Path, clock: Clock, view: Vie
         await clock.sleep(SETUP_LOOK_S)
 
 
-def _keep_good(folder: Path, loaded: Loaded) -> None:
+def _keep_good(folder: Path, loaded: Loaded, now: int) -> None:
     """A copy, beside the data, of the configuration that is used: for a start at which the file itself cannot be read."""
     if loaded.path is None:
         return
@@ -125,8 +127,21 @@ def _keep_good(folder: Path, loaded: Loaded) -> None:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(loaded.path.read_bytes())
         part.replace(folder / LAST_GOOD)
+        _remember(folder / HISTORY, loaded.path.read_bytes(), now)
     except OSError as error:
         log.warning("no copy of the configuration was kept: %s", error.strerror)
+
+
+def _remember(history: Path, content: bytes, now: int) -> None:
+    """One file per configuration that was ever used, by the time it first was; backups hold them too."""
+    history.mkdir(mode=0o700, exist_ok=True)
+    known = sorted(history.glob("*.yaml"))
+    if known and known[-1].read_bytes() == content:
+        return
+    name = rfc3339(now)[:19].replace(":", "")
+    (history / f"{name}Z.yaml").write_bytes(content)
+    for old in known[: -HISTORY_KEPT + 1]:
+        old.unlink()
 
 
 def _last_good(folder: Path, problem: str) -> Loaded | None:

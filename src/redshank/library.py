@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 from redshank.activity import Activity, followed
 from redshank.clock import US_PER_S, Clock, rfc3339
+from redshank.clock_watch import ClockWatch
 from redshank.errors import RedshankError, StoreError
 from redshank.media.adopt import adopt
 from redshank.model import Alert, CameraState, CameraStatus, Gap, GapReason, Observation, Segment
@@ -30,6 +31,7 @@ from redshank.record_settings import Mode, RecordSettings
 from redshank.schedule import Span, inside
 from redshank.store import ledger, recordings
 from redshank.store.base import Store, is_bug
+from redshank.store.gaps import LONGEST_US
 from redshank.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -78,7 +80,7 @@ class _Camera:
 class Library:
     """One per site. `start`, then `run` until cancelled."""
 
-    def __init__(self, store: Store, clock: Clock, states: Mapping[Key, CameraState]) -> None:
+    def __init__(self, store: Store, clock: Clock, states: Mapping[Key, CameraState], boot: str = "") -> None:
         self.running: dict[Key, Segment] = {}
         """Files being written, as capture told last: their path still ends in `.part`."""
         self.trouble: dict[str, str] = {}
@@ -96,6 +98,7 @@ class Library:
         self._begun = clock.now()
         self._tell: dict[str, Callable[[Note], bool]] = {}
         self._private: Mapping[str, int | None] = {}
+        self._clock_watch = ClockWatch(store, clock, boot)
 
     @property
     def waiting(self) -> int:
@@ -243,6 +246,10 @@ class Library:
     # --- rows --------------------------------------------------------------------------------------------------------
 
     def _wait_for(self, item: Segment | Gap | _Adopted) -> None:
+        segment = item.segment if isinstance(item, _Adopted) else item
+        if isinstance(segment, Segment) and not 0 < segment.end - segment.start <= LONGEST_US:
+            log.error("a recording has an impossible length; its file stays", extra={"file": segment.path})
+            return
         self._waiting.append(item)
         self._arrived.set()
 
@@ -256,14 +263,16 @@ class Library:
     async def _commit_next(self) -> None:
         """Everything that waits, in one go and in order; what was committed is marked so on the disk."""
         items = list(self._waiting)
-        try:
-            await asyncio.gather(*[asyncio.wrap_future(self._store.write(self._row(item))) for item in items])
-        except StoreError as error:
-            if not is_bug(error):
-                self._note("recordings", f"{error}; {len(items)} files wait for their row")
-                await self._clock.sleep(RETRY_S)
-                return
-            log.exception("a recording could not be put into the index; its file stays", exc_info=error)
+        writes = [asyncio.wrap_future(self._store.write(self._row(item))) for item in items]
+        answers = await asyncio.gather(*writes, return_exceptions=True)
+        failed = [answer for answer in answers if isinstance(answer, BaseException)]
+        if refused := next((error for error in failed if isinstance(error, StoreError) and not is_bug(error)), None):
+            # A row that was committed all the same is replaced by itself.
+            self._note("recordings", f"{refused}; {len(items)} files wait for their row")
+            await self._clock.sleep(RETRY_S)
+            return
+        for error in failed:
+            log.error("a recording could not be put into the index; its file stays", exc_info=error)
         self._note("recordings", "")
         for _ in items:
             self._waiting.popleft()
@@ -277,7 +286,7 @@ class Library:
             return partial(ledger.gap, gap=item)
         if isinstance(item, _Adopted):
             return partial(ledger.adopted, segment=item.segment)
-        return partial(recordings.add, segment=item, reason=GapReason.OFFLINE)
+        return partial(ledger.closed, segment=item)
 
     def _unmark(self, segments: Iterable[Segment]) -> None:
         """In a thread. A mark that stays only means that the next start looks at the file once more."""
@@ -318,6 +327,7 @@ class Library:
                     now = self._clock.now()
                     self._keep(camera, name, now, now, True, alert=True)
             self._watch_progress()
+            await self._clock_watch.look()
             await self._measure_motion()
             await self._clock.sleep(TICK_S)
 

@@ -178,8 +178,8 @@ class Site:
             lambda alert: self.library.alerted(alert),
         )
         self.hub = Hub(links, [wiring.watched(self.config, name) for name in names])
-        self.library = Library(self.store, clock, self.hub.states)
         self._boot = boot_id()
+        self.library = Library(self.store, clock, self.hub.states, self._boot)
         self._least_epoch = 1
         self.volumes = Volumes(wiring.volume_paths(self.config, folder), self.store, clock, self.config.site)
         blobs = DiskBlobs(folder / "pictures")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
@@ -15,9 +16,10 @@ from redshank.store.rows import upsert
 from redshank.store.schema import meta
 
 PRIVATE = "private"
+CLOCK = "clock "
 STEP_US = 60 * US_PER_S
-"""A clock that is set by more was wrong before: what was recorded under it since the machine started is moved (rel:T30). By less, it had
-only gone astray little by little, and footage of long ago had its right time."""
+"""A clock that is set by more was wrong before: what was recorded under it since the machine started is moved (rel:T30). By less,
+it had only gone astray little by little, and footage of long ago had its right time."""
 
 
 def begin(conn: Connection, wanted: Collection[tuple[str, str]], now: int, site: str = SITE) -> None:
@@ -43,6 +45,7 @@ def gap(conn: Connection, gap: Gap, site: str = SITE) -> None:
 
 def adopted(conn: Connection, segment: Segment, site: str = SITE) -> None:
     """A file that a crash left: what follows it until the next one is because nobody ran. Write."""
+    segment = placed(conn, segment, site)
     recordings.add(conn, segment, GapReason.RESTART, site)
     bounds = gaps.bounds(conn, segment.camera, segment.stream, site)
     if bounds is not None and bounds[1] <= segment.end:
@@ -50,18 +53,37 @@ def adopted(conn: Connection, segment: Segment, site: str = SITE) -> None:
 
 
 def clock_set(conn: Connection, boot: str, offset_us: int, mono_ns: int, site: str = SITE) -> int:
-    """The wall clock is `offset_us` ahead of the monotonic one. By how much it was set since this was told last, when that is more
-    than STEP_US: what was recorded in this boot before `mono_ns` has been moved by it. 0: nothing was. Write."""
-    name = f"clock {boot}"
-    told = conn.execute(select(meta.c.value).where(meta.c.site == site, meta.c.name == name)).scalar()
-    shift = offset_us - int(told) if told is not None else 0
+    """The wall clock is `offset_us` ahead of the monotonic one now, at `mono_ns`. By how much it was set since this was told
+    last, when that is more than STEP_US: what was recorded before in this boot has been moved by it. 0: nothing was. Write."""
+    told, steps = _clock(conn, boot, site)
+    shift = offset_us - told if told is not None else 0
     if told is not None and abs(shift) < STEP_US:
         return 0
-    conn.execute(delete(meta).where(meta.c.site == site, meta.c.name.startswith("clock ")))
-    upsert(conn, meta, {"site": site, "name": name, "value": str(offset_us)})
     if shift:
+        steps.append([mono_ns, shift])
         remap(conn, boot, mono_ns, shift, site)
+    conn.execute(delete(meta).where(meta.c.site == site, meta.c.name.startswith(CLOCK)))
+    upsert(conn, meta, {"site": site, "name": CLOCK + boot, "value": json.dumps([offset_us, steps])})
     return shift
+
+
+def placed(conn: Connection, segment: Segment, site: str = SITE) -> Segment:
+    """Where a file belongs that was begun before the clock was set and whose row comes only after the others were moved."""
+    _offset, steps = _clock(conn, segment.boot, site)
+    shift = sum(by for mono_ns, by in steps if segment.mono_ns < mono_ns)
+    return replace(segment, start=segment.start + shift, end=segment.end + shift)
+
+
+def _clock(conn: Connection, boot: str, site: str) -> tuple[int | None, list[list[int]]]:
+    """Of a boot: the offset told last, and each time (monotonic) and amount (µs) by which it was set."""
+    value = conn.execute(select(meta.c.value).where(meta.c.site == site, meta.c.name == CLOCK + boot)).scalar()
+    offset, steps = json.loads(value) if value is not None else (None, [])
+    return offset, steps
+
+
+def closed(conn: Connection, segment: Segment, site: str = SITE) -> None:
+    """A file that capture has finished. Write."""
+    recordings.add(conn, placed(conn, segment, site), GapReason.OFFLINE, site)
 
 
 def private(conn: Connection, now: int, site: str = SITE) -> Mapping[str, int | None]:
