@@ -25,6 +25,7 @@ PROGRAMS: dict[str, list[str]] = {
     "start": [],
     "latency": [],
     "memory": [],
+    "index": [],
 }
 
 
