@@ -90,6 +90,7 @@ class _Pack:
         digest, crc = self._finished[number]
         self._done += size
         self._add(replace(entry, crc=int(crc)), str(digest))
+        self._control.at(self._done, self._total)
 
     def add_bytes(self, name: str, data: bytes) -> None:
         entry = self._next(name, len(data))
