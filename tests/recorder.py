@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from redshank.clock import NS_PER_S, US_PER_S
-from redshank.disk import Space
+from redshank.disk import Disk, Space
 from redshank.errors import StoreError
 from redshank.media.fanout import Fanout
 from redshank.media.loop import read_clip
@@ -169,15 +169,22 @@ class Scripted:
 class Bench:
     """One recorder, its cameras. `run` lets time pass: pictures ten times a second, the writer's step four times."""
 
-    def __init__(self, *settings: RecordSettings, spool: int = 120_000_000, disk: MemoryDisk | None = None) -> None:
+    def __init__(
+        self,
+        *settings: RecordSettings,
+        spool: int = 120_000_000,
+        disk: MemoryDisk | None = None,
+        real: Disk | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.disk = disk or MemoryDisk()
+        """What is looked at; `real` is written instead when there is one."""
         self.spool = Spool(spool)
         self.notes: list[Note] = []
         sequence = count(1 << 20)
         self.settings = settings or (RecordSettings("yard", "main", "v1"),)
         self.recorder = Recorder(
-            "v1", self.disk, self.settings, self.spool, self.clock, self.notes.append, lambda: next(sequence)
+            "v1", real or self.disk, self.settings, self.spool, self.clock, self.notes.append, lambda: next(sequence)
         )
         self.cameras: dict[str, Scripted] = {}
         for each in self.settings:
