@@ -81,7 +81,7 @@ def test_a_stopped_bundle_goes_on_and_is_the_same(share: float, filled: Place) -
         bundle(filled, StopsAt(int(share * total)))
     again = StopsAt(10**12)
     assert bundle(filled, again).read_bytes() == expected
-    assert again.first >= share * total
+    assert again.first >= min(share * total, filled.clip(2, 17).movie.size)
     assert filled.left() == ["a.zip"]
 
 
