@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from redshank.disk import Disk, Space
+from redshank.disk_os import OsDisk
 from redshank.errors import StoreError
 from redshank.media.adopt import adopt
 from redshank.model import Segment
@@ -87,6 +89,21 @@ def adopted(shelf: Shelf) -> Segment:
     assert (row.size, row.sha256) == (len(shelf.files[NAME]), hashlib.sha256(shelf.files[NAME]).hexdigest())
     assert PART in shelf.files, "it goes when the row is committed"
     return row
+
+
+def test_on_a_real_disk(tmp_path: Path) -> None:
+    made = recorded()
+    disk = OsDisk(tmp_path)
+    file = disk.create(PART)
+    disk.append(file, made.data[:-300])
+    disk.close(file)
+    row = adopt(disk, PART)
+    assert row is not None
+    assert row.frames == 25
+    assert row == adopt(disk, PART)
+    assert hashlib.sha256((tmp_path / NAME).read_bytes()).hexdigest() == row.sha256
+    assert played((tmp_path / NAME).read_bytes()).numbers == list(range(25))
+    disk.shut()
 
 
 @pytest.mark.parametrize("extra", [b"", b"\0\0\x10\0moof", bytes(5000), b"\xa5" * 700])

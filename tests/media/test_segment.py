@@ -9,7 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from redshank.clock import SystemClock
 from redshank.errors import SourceUnusable
@@ -251,6 +253,40 @@ def test_sound_that_is_not_aac_is_left_out(codec: str) -> None:
     file = written(given)
     assert [f.kind for f in file.muxer.formats] == ["video"]
     assert played(file.data).length_s == 4
+
+
+@pytest.mark.parametrize("away_s", [-3600, -40, 40, 86_400])
+def test_sound_from_another_time_is_left_out(away_s: int) -> None:
+    given = synthetic([9000 * n for n in range(20)], [away_s * 90_000 + 5760 * n for n in range(5)])
+    file = written(sorted(given, key=lambda packet: packet.format.kind, reverse=True))
+    assert file.muxer.ignored == 5
+    assert [sample.kind for sample in every_sample(file.data)] == ["video"] * 20
+
+
+TICKS = st.integers(0, 40).map(lambda n: n * 3000) | st.integers(-(1 << 50), 1 << 50)
+DATA = st.sampled_from(
+    [SLICE, b"", b"\0\0\0\2\x09\xf0", b"\0\0\1\x41\x9a", b"\xff\xf1\x4c\x80\x01\x1f\xfcsound"]
+) | st.binary(max_size=40)
+RANDOM = st.tuples(TICKS, TICKS, st.booleans(), st.booleans(), DATA)
+
+
+@hypothesis.given(st.lists(RANDOM, max_size=25), TICKS, TICKS, st.none() | st.integers(0, 1 << 60))
+@hypothesis.settings(max_examples=150, deadline=None)
+def test_whatever_packets_come_the_file_is_whole(
+    many: list[tuple[int, int, bool, bool, bytes]], pts: int, dts: int, end: int | None
+) -> None:
+    first, _, sound = synthetic([0, 1], [2])
+    packets = [replace(first, pts=pts, dts=dts)]
+    for pts, dts, keyframe, is_sound, data in many:
+        packets.append(
+            replace(sound if is_sound else first, pts=pts, dts=dts, keyframe=keyframe or is_sound, data=data)
+        )
+    file = written(packets, end)
+    whole = inspect(reading(file.data), len(file.data), deep=True)
+    assert whole.tail
+    assert [(f.start, f.end, f.frames) for f in whole.fragments] == [(m.start, m.end, m.frames) for m in file.made]
+    assert all(0 < s.duration <= MAX_STEP_S * 90_000 for s in every_sample(file.data))
+    assert whole.index == file.muxer.index
 
 
 # -- shape

@@ -111,7 +111,7 @@ class _Track:
             base = packet.format.time_base
             self._times, self._per = base.numerator * self.scale, base.denominator
         dts = _rounded(packet.dts * self._times, self._per) + self._shift
-        pts = dts + _rounded((packet.pts - packet.dts) * self._times, self._per)
+        pts = dts + min(max(0, _rounded((packet.pts - packet.dts) * self._times, self._per)), MAX_STEP_S * self.scale)
         if self._last >= 0 and not -self.scale < dts - self._last <= MAX_STEP_S * self.scale:
             move = self._last + self.usual - dts
             self._shift += move
@@ -119,9 +119,9 @@ class _Track:
         return max(dts, self._last + 1), pts
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing was pushed yet."""
-        return self._last < 0
+    def now(self) -> int:
+        """dts of the newest; -1 when nothing was pushed yet."""
+        return self._last
 
     def push(self, sample: _Sample) -> None:
         """What waited lasts until this one."""
@@ -152,9 +152,7 @@ class Muxer:
         video = video_format(first.format, first.data)
         sound = next((f for f in formats if f.kind == "audio"), None)
         audio = audio_format(sound) if sound is not None else None
-        lead = _rounded(
-            (first.pts - first.dts) * first.format.time_base.numerator * LEADS_PER_S, first.format.time_base.denominator
-        )
+        lead = lead_of(first)
         self.head = head
         self.formats = (video,) if audio is None else (video, audio)
         self.setup = setup_of(self.formats, lead)
@@ -169,7 +167,7 @@ class Muxer:
         self._keyframes: list[tuple[int, int]] = []
         """Media time and offset of each fragment that begins with one."""
         self.ignored = 0
-        """Packets so far of formats the file does not have."""
+        """Packets so far of formats the file does not have, and of sound that cannot belong to its pictures."""
 
     @property
     def index(self) -> bytes:
@@ -191,10 +189,10 @@ class Muxer:
         if not parts:
             return []
         dts, pts = self._video.place(packet)
-        if self._video.is_empty:
-            dts = 0
+        if self._video.now < 0:
+            dts, pts = 0, self._video.lead
         flags = KEY if packet.keyframe else DELTA
-        self._video.push(_Sample(parts, sum(map(len, parts)), dts, pts, flags))
+        self._video.push(_Sample(parts, sum(map(len, parts)), dts, max(0, pts), flags))
         return [self._fragment()] if self._ends(dts, packet.keyframe) else []
 
     def finish(self, end: int | None) -> tuple[list[Made], bytes]:
@@ -214,8 +212,11 @@ class Muxer:
             return
         data = raw_aac(packet.data)
         dts, pts = self._audio.place(packet)
-        if data:
-            self._audio.push(_Sample([data], len(data), dts, pts, KEY))
+        away = pts * VIDEO_SCALE // self._audio.scale - self._video.now
+        if not data or abs(away) > MAX_STEP_S * VIDEO_SCALE:
+            self.ignored += 1
+            return
+        self._audio.push(_Sample([data], len(data), dts, pts, KEY))
 
     def _ends(self, dts: int, keyframe: bool) -> bool:
         """Whether the fragment is over before the picture that came last, decoded at `dts`."""
@@ -238,6 +239,12 @@ class Muxer:
         self._offset += len(data)
         start = self.head.start + micros(shown - self._video.lead)
         return Made(data, start, self.head.start + micros(last.dts + last.duration), keyframe, len(video))
+
+
+def lead_of(first: Packet) -> int:
+    """How much later the first picture is shown than decoded, 1/100 s."""
+    since_s = (first.pts - first.dts) * first.format.time_base
+    return min(max(0, round(since_s * LEADS_PER_S)), MAX_STEP_S * LEADS_PER_S)
 
 
 def lead_ticks(lead: int, scale: int) -> int:
