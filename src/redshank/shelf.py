@@ -176,6 +176,18 @@ class Finder:
             begin, length = end, WINDOW_US if found else min(2 * length, DAY_US)
 
 
+def release(conn: Connection, hold: str, site: str = SITE) -> bool:
+    """Remove a hold; retention looks at once at what it covered. Whether there was one of this id. Write."""
+    found = next((one for one in holds.list(conn, site=site) if one.id == hold), None)
+    if found is None:
+        return False
+    for camera, stream in recordings.streams(conn, site):
+        if found.camera in ("", camera):
+            covered = recordings.span(conn, camera, stream, found.start, found.end, site)
+            recordings.set_due(conn, {recordings.key(one): None for one in covered}, site)
+    return holds.remove(conn, hold, site)
+
+
 # --- letting go ----------------------------------------------------------------------------------------------------------
 
 
