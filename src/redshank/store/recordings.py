@@ -6,7 +6,7 @@ Times are UTC microseconds, spans half-open. Functions marked *Write* run inside
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -103,11 +103,16 @@ def remove(
     passed over). Unless the reason is LOST their files wait in `deletions`; what is lost is damaged or gone already, and
     nothing is deleted because something could not be read. Write."""
     removed = [one for one in (get(conn, *name, site) for name in dict.fromkeys(keys)) if one is not None]
-    for one in removed:
-        conn.execute(delete(segments).where(*_is(*key(one), site)))
-        if reason is not GapReason.LOST:
-            row = {"site": site, "volume": one.volume, "path": one.path, "size": one.size}
-            upsert(conn, files, row)
+    if not removed:
+        return []
+    conn.execute(
+        _REMOVE,
+        [{"the_site": site, "the_camera": one.camera, "the_stream": one.stream, "the_seq": one.seq} for one in removed],
+    )
+    if reason is not GapReason.LOST:
+        gone = [Deletion(one.volume, one.path, one.size) for one in removed]
+        deleted(conn, gone, site)
+        conn.execute(insert(files), [{"site": site, **asdict(one)} for one in gone])
     _gone(conn, removed, site)
     for camera, stream in {(one.camera, one.stream) for one in removed}:
         spans = [(one.start, one.end) for one in removed if (one.camera, one.stream) == (camera, stream)]
@@ -294,17 +299,16 @@ def _stream(camera: str, stream: str, site: str) -> tuple[ColumnElement[bool], .
     return s.c.site == site, s.c.camera == camera, s.c.stream == stream
 
 
-def _is(camera: str, stream: str, seq: int, site: str) -> tuple[ColumnElement[bool], ...]:
-    return *_stream(camera, stream, site), segments.c.seq == seq
-
-
 def _all(conn: Connection, query: Select[Any]) -> list[Segment]:
     return [segment_in(row) for row in conn.execute(query).mappings()]
 
 
-# Statements of each new segment, made once: building one anew costs more than running it.
+# Statements of each segment that comes or goes, made once: building one anew costs more than running it.
 _INSERT = insert(segments)
 _GET = select(*_COLUMNS).where(*(segments.c[name] == bindparam(name) for name in ("site", "camera", "stream", "seq")))
+_REMOVE = delete(segments).where(
+    *(segments.c[name] == bindparam(f"the_{name}") for name in ("site", "camera", "stream", "seq"))
+)
 _DELETED = delete(files).where(*(files.c[name] == bindparam(f"the_{name}") for name in ("site", "volume", "path")))
 _GROW = (
     update(segment_totals)
