@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
@@ -56,6 +57,20 @@ def test_every_instant_known_is_footage_or_one_gap_whatever_is_told_in_whatever_
 ) -> None:
     """Segments in and out of order, overlapping after clock steps, adopted late, replaced, removed; gaps told before, after
     and again. The reasons are the reference's too."""
+    hold(memory, steps)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(600)
+@settings(max_examples=3000, deadline=None)
+@given(STEPS)
+def test_every_instant_known_is_footage_or_one_gap_at_length(memory: Engine, steps: list[tuple[object, ...]]) -> None:
+    """The same, 3,000 times: 65 s."""
+    hold(memory, steps)
+
+
+def hold(memory: Engine, steps: list[tuple[object, ...]]) -> None:
+    """Each step to both, and both compared after each."""
     with memory.connect() as conn:
         ledger = Ledger()
         for step in steps:
