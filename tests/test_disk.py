@@ -13,15 +13,19 @@ import pytest
 from redshank.disk import Disk
 from redshank.disk_os import OsDisk
 from redshank.errors import StoreError
+from tests.harness.crash_disk import CrashDisk, FaultDisk
 
 NAME = "hall/main/2026-11-21/08/00.30-17.part"
 DONE = NAME.replace(".part", ".mp4")
 
 
-@pytest.fixture(params=["os"])
+@pytest.fixture(params=["os", "crash", "fault"])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+    if request.param == "crash":
+        yield CrashDisk()
+        return
     os_disk = OsDisk(tmp_path)
-    yield os_disk
+    yield os_disk if request.param == "os" else FaultDisk(os_disk)
     os_disk.shut()
 
 
