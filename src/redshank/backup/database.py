@@ -93,7 +93,7 @@ def unsound(conn: sqlite3.Connection, deep: bool) -> str:
     times slower."""
     found = str(conn.execute(f"PRAGMA {'integrity_check' if deep else 'quick_check'}(1)").fetchone()[0])
     if found != "ok":
-        return " ".join(found.split())
+        return " ".join(found.removeprefix("*** in database main ***").split())
     return next((f"strange values in {name}" for name in _tables(conn) if _strange(conn, name)), "") if deep else ""
 
 

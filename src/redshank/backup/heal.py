@@ -23,7 +23,7 @@ from redshank.store.base import Store
 
 log = logging.getLogger(__name__)
 
-DEEP_BYTES = 100_000_000
+DEEP_BYTES = 64_000_000
 """Databases up to this size are looked at thoroughly at each start; larger ones by SQLite's quick check, and thoroughly once a day."""
 WANTED = "rebuild.wanted"
 _NOT_DAMAGE = {sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
@@ -64,7 +64,7 @@ class Healed:
 
 
 def at_start(data: Path, clock: Clock) -> Healed | None:
-    """Look, and do what is needed. Before the store opens, by the one who owns the folder. Blocks: some 0.1 s per 10 MB at most.
+    """Look, and do what is needed. Before the store opens, by the one who owns the folder. Blocks for about a second at most.
 
     Raises StoreError when it can neither be read nor replaced (permissions, a full disk): nothing is changed then.
     """
