@@ -354,6 +354,8 @@ def test_what_is_asked_for_later_and_lay_earlier_is_kept_too() -> None:
     bench.run(10)
     bench.stop()
     assert bench.numbers() == list(range(60, 160))
+    assert starts(bench) == [6, 8]
+    assert ends(bench) == [8, 16]
 
 
 def test_only_what_is_important_is_kept_in_mode_alert() -> None:
@@ -365,6 +367,19 @@ def test_only_what_is_important_is_kept_in_mode_alert() -> None:
     bench.run(20)
     bench.stop()
     assert bench.numbers() == list(range(340, 440))
+
+
+def test_a_run_larger_than_the_ring_is_not_held() -> None:
+    bench = Bench(MOTION)
+    bench.yard.gop, bench.yard.data = 100, bytes(1 << 20)
+    bench.run(6)
+    assert not list(bench.recorder.streams[0]._held.packets())
+    bench.yard.data = b""
+    bench.run(10)
+    bench.recorder.keep("yard", bench.clock.now(), bench.clock.now(), False)
+    bench.run(10)
+    bench.stop()
+    assert bench.numbers()[0] == 100
 
 
 def test_nothing_is_held_longer_than_the_ring_would() -> None:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from redshank.clock import NS_PER_S, Clock
+from redshank.clock import NS_PER_S, US_PER_S, Clock
 from redshank.disk import Disk
 from redshank.media.spool import Spool
 from redshank.model import GapReason
@@ -89,9 +89,10 @@ class Recorder:
 
     def keep(self, camera: str, since: int, until: int, important: bool) -> None:
         """This span (UTC µs) is wanted, with the pre- and post-roll of the settings; may be told again as it grows."""
-        if important:
-            self._spool.protect(camera, since, until)
         for stream in self._of(camera):
+            if important:
+                pre, post = (round(s * US_PER_S) for s in (stream.settings.pre_s, stream.settings.post_s))
+                self._spool.protect(camera, since - pre, until + post)
             stream.keep(Keep(since, until, important))
 
     def tick(self) -> None:

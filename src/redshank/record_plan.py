@@ -119,6 +119,8 @@ class Held:
             if self.runs and not broken:
                 self.runs[-1].end = packet.time - 1
             self.runs.append(Run(broken))
+        if not self.runs:
+            return  # the rest of a run too large to be held
         run = self.runs[-1]
         run.packets.append(packet)
         run.bytes += len(packet.data)

@@ -21,7 +21,7 @@ from redshank.model import SITE, GapReason, Packet, Segment, StreamFormat
 from redshank.pipe import Note
 from redshank.record_file import Endings, OpenFile
 from redshank.record_gap import SILENT_NS, Gaps
-from redshank.record_plan import Change, Held, Keep, Plan, Run
+from redshank.record_plan import SPANS, Change, Held, Keep, Plan, Run
 from redshank.record_settings import RecordSettings
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,8 @@ NEAR_US = US_PER_S // 2
 """Two lines of time, or two formats, less apart than this meet."""
 SOUND_US = US_PER_S // 2
 """The first file of a connection waits so long for sound: which tracks a file has is written at its beginning."""
-LONGEST = 4
-"""Times `segment_s`: so long a file may be when no keyframe comes."""
+LONGEST, LONGEST_S = 4, 480.0
+"""Times `segment_s`, and no more than this: so long a file may be when no keyframe comes. The store takes ten minutes."""
 FLUSH_BYTES = 1 << 20
 HELD_MORE_S = 5.0
 """What may be asked for is `pre_s` before something that began so long ago."""
@@ -71,7 +71,7 @@ class Stream:
         """The current file, while older footage is saved."""
         self._inbox: deque[Item] = deque()
         self._changes: deque[Change] = deque()
-        self._keeps: deque[Keep] = deque()
+        self._keeps: deque[Keep] = deque(maxlen=SPANS)
         self._plan = Plan(settings.pre_s, settings.post_s)
         self._held = Held(settings.pre_s + HELD_MORE_S)
         self._endings = Endings()
@@ -231,7 +231,7 @@ class Stream:
             age_s = (packet.time - file.head.start) / US_PER_S
             if starts(packet) and (age_s >= self.settings.segment_s or self._new_sound(file)):
                 self._close(packet.time)
-            elif age_s >= LONGEST * self.settings.segment_s:
+            elif age_s >= min(LONGEST * self.settings.segment_s, LONGEST_S):
                 self._break(GapReason.CORRUPT, packet.time)
                 return
         if self.file is None and not self._open(packet):
@@ -247,17 +247,18 @@ class Stream:
         if not held.runs or (not final and self._sound_may_come()):
             return
         self._aside, self.file = self.file, None
-        place = 0
+        place = end = 0
         while place < len(held.runs):
             run = held.runs[place]
             if self._plan.wants(run.start, run.end):
                 self._write(run)
+                end = run.end + 1
                 del held.runs[place]
             else:
                 self._close(None if run.broken else run.start)
                 place += 1
         if self._aside is not None:
-            self._close(None)
+            self._close(end if end == self._aside.head.start else None)
             self.file, self._aside = self._aside, None
         newest = self._last if self._last is not None else held.runs[-1].packets[-1] if held.runs else None
         if newest is not None:
@@ -362,8 +363,6 @@ class Stream:
             if ended is not None:
                 self._endings.add(ended)
             self._gaps.miss(ended.row.end if ended and ended.row else file.head.start, now_ns, self.kind)
-        if files:
-            self._means.tell(Note("running", {**self._name(), "path": ""}))
         self.file = self._aside = self._last = None
         self._synced, self._broken = False, ""
         self._held.clear()
