@@ -30,8 +30,8 @@ check: $(DEV)    ## format, lint, types, import order, tests: what CI runs
 bench: $(BENCH)  ## the figures of docs/reference/performance.md
 	@$(BIN)/python -m benchmarks
 
-torture: $(DEV)  ## the numbered reliability tests at full length; TEST=T14 for one
-	@$(BIN)/pytest -q -m "torture or slow" $(if $(TEST),-k $(TEST)) --timeout 3600
+torture: $(DEV)  ## the numbered reliability tests at full length, into docs/reference/reliability.md; TEST=T14 for one
+	@REDSHANK_FIGURES=docs/reference/reliability.md $(BIN)/pytest -q -m "torture or slow" $(if $(TEST),-k $(TEST)) --timeout 3600
 
 format: $(DEV)   ## let ruff tidy up
 	$(BIN)/ruff format src tests benchmarks

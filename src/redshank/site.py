@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CAPTURE_WAIT_S = 2.0
+"""Every second without capture is lost footage: it is started again soon however often it dies."""
 STATUS_S = 1.0
 FALLS = 3
 PAUSE_S = 60.0
@@ -72,7 +74,13 @@ class Pair:
         self._site = site
         self._falls: dict[str, list[int]] = {}
         """When the analysis of a camera brought the process down."""
-        self.capture = Worker(f"capture-{number}", self._capture_settings, self._on_capture, self._capture_changed)
+        self.capture = Worker(
+            f"capture-{number}",
+            self._capture_settings,
+            self._on_capture,
+            self._capture_changed,
+            longest_wait_s=CAPTURE_WAIT_S,
+        )
         self.vision = Worker(f"vision-{number}", self._vision_settings, self._on_vision, self._changed)
         site.hub.vision |= dict.fromkeys(cameras, self.vision)
         for camera in cameras:

@@ -50,6 +50,8 @@ class Worker:
     """True after each start, False after each end."""
     module: str = "redshank.process"
     """What is run, with the name and two file descriptors as arguments; tests give their own."""
+    longest_wait_s: float = LONGEST_WAIT_S
+    """Between two starts, when it keeps dying."""
     starts: int = 0
     pid: int | None = None
     failing: str = ""
@@ -90,7 +92,7 @@ class Supervisor:
             if self._clock.mono_ns() - started > HEALTHY_S * NS_PER_S:
                 wait = FIRST_WAIT_S
             await self._clock.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT_S)
+            wait = min(wait * 2, worker.longest_wait_s)
 
     async def _run_once(self, worker: Worker) -> str:
         """Start it, serve it, and make sure that it is gone; the answer is why it ended."""
