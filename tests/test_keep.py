@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -419,30 +420,51 @@ def test_at_its_quota_a_camera_overwrites_its_oldest_plain_footage(house: House)
     assert len(house.left("door")) == 60
 
 
-def test_two_hours_of_four_cameras_on_a_small_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """rel:T45: writers never see a full disk, the reserve is never touched, alarms at 90 and 95 %, oldest by policy goes."""
-    reserve = 20 * MB
-    house = House(tmp_path, Rules({}, FOREVER), total=300 * MB, reserve=reserve)
-    house.alert(START, START + 10 * MINUTE_US, "c0")
-    lowest = house.disk.total
-    open_files: dict[str, tuple[int, int]] = {}
-    for second in range(0, 2 * 3600, 5):
+def four_cameras(house: House, minutes: int) -> tuple[int, set[str]]:
+    """Recorded as packets come: (the least room there ever was, every trouble told)."""
+    lowest, told = house.disk.total, set[str]()
+    running: dict[str, tuple[int, int]] = {}
+    for second in range(0, minutes * 60, 5):
         now = START + second * US_PER_S
-        for n in range(4):
-            begin, size = open_files.get(f"c{n}", (now, 0))
+        for camera in ("c0", "c1", "c2", "c3"):
+            begin, size = running.get(camera, (now, 0))
             size += 5 * 25_000  # 200 kbit/s
-            house.disk.put(f"{n}.part", size)
+            house.disk.put(f"{camera}.part", size)
             if now - begin >= 25 * US_PER_S:
-                del house.disk.files[f"{n}.part"]
-                house.record(begin, f"c{n}", size)
+                del house.disk.files[f"{camera}.part"]
+                house.record(begin, camera, size)
                 begin, size = now + 5 * US_PER_S, 0
-            open_files[f"c{n}"] = (begin, size)
+            running[camera] = (begin, size)
         lowest = min(lowest, house.disk.space().free)
-        assert house.cycle(5) == {}
-    house.store.close()
+        told |= house.cycle(5).keys()
+    return lowest, told
+
+
+def kept_on_a_small_disk(folder: Path, minutes: int, total: int) -> None:
+    reserve = total // 15
+    house = House(folder, Rules({}, FOREVER), total=total, reserve=reserve)
+    house.alert(START, START + 5 * MINUTE_US, "c0")
+    lowest, told = four_cameras(house, minutes)
     assert lowest >= reserve
+    assert told == set()
+    kept = house.left("c0")
+    assert [segment.start for segment in kept[:11]] == [START + n * 30 * US_PER_S for n in range(11)], "the alert"
+    assert min(segment.start for segment in house.left("c1")) > START + 5 * MINUTE_US
+    house.store.close()
+
+
+def test_four_cameras_on_a_small_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """rel:T45, half an hour of it: writers never see a full disk, the reserve is never touched, alarms at 90 and 95 %, the oldest
+    plain footage goes."""
+    kept_on_a_small_disk(tmp_path, 30, 120 * MB)
     full = [record.getMessage() for record in caplog.records if "% full" in record.getMessage()]
     assert full == ["volume default is 90 % full", "volume default is 95 % full"]
+
+
+@pytest.mark.torture
+def test_four_cameras_on_a_small_disk_for_two_hours(tmp_path: Path) -> None:
+    """rel:T45, two simulated hours: 6 to 20 s."""
+    kept_on_a_small_disk(tmp_path, 120, 300 * MB)
 
 
 def test_another_program_fills_the_disk_at_once(tmp_path: Path) -> None:
@@ -453,8 +475,7 @@ def test_another_program_fills_the_disk_at_once(tmp_path: Path) -> None:
     assert house.cycle(6000) == {}
     house.disk.others = 900 * MB
     troubles = house.cycle()
-    assert troubles["volume default"] == "only 33.0 MB are free, 100 MB should be: free some space" or troubles
-    assert "volume default" in troubles
+    assert troubles["volume default"] == "only 35.0 MB are free, 100 MB should be: free some space"
     for _ in range(100):
         house.cycle()
         house.disk.others += house.disk.space().free
@@ -533,6 +554,54 @@ def test_a_crash_between_row_and_file_is_finished_at_the_start(house: House) -> 
     assert house.cycle() == {}
     assert (house.disk.files, house.deletions()) == ({}, 0)
     assert house.disk.synced == [segment.path]
+
+
+class PowerCut(Exception):
+    """At some call of the disk."""
+
+
+def test_a_power_cut_at_any_call_leaves_nothing_that_is_not_finished_later(tmp_path: Path) -> None:
+    """Row, file and gap agree again after the next start, wherever deletion was cut off; nothing else is deleted."""
+    house = House(tmp_path)
+    calls, cut = 0, 0
+    plain = house.disk.unlink, house.disk.sync_folder
+
+    def counted(name: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == cut:
+            raise PowerCut
+
+    def unlink(name: str) -> bool:
+        counted(name)
+        return plain[0](name)
+
+    def sync_folder(name: str) -> None:
+        counted(name)
+        plain[1](name)
+
+    house.disk.unlink, house.disk.sync_folder = unlink, sync_folder  # type: ignore[method-assign]
+    for number in range(1, 10):
+        cut = number
+        begin = house.clock.now()
+        old = [house.record(begin - DAY_US + n * MINUTE_US) for n in range(3)]
+        new = house.record(begin)
+        house.keeper = Keeper(Rules({"yard": days(0.5, 0.5)}), house.links)
+        calls = 0
+        with suppress(PowerCut):
+            house.cycle()
+        rows = house.store.read(lambda conn: recordings.span(conn, "yard", "main", 0, 1 << 61))
+        waiting = {one.path for one in house.store.read(recordings.deletions)}
+        assert set(house.disk.files) <= {row.path for row in rows} | waiting
+        house.keeper = Keeper(Rules({"yard": days(0.5, 0.5)}), house.links)
+        calls = -1000
+        house.cycle()
+        assert house.left() == [new]
+        assert house.deletions() == 0
+        assert {one.path for one in old}.isdisjoint(house.disk.files)
+        house.clock.advance(86_400)
+        house.cycle()
+    house.store.close()
 
 
 def test_a_file_that_cannot_be_unlinked_is_told_and_tried_again(house: House) -> None:
@@ -675,8 +744,8 @@ def random_policies_differ(folder: Path, cases: int) -> int:
 
 
 def test_random_policies_on_the_database_against_a_simple_model(tmp_path: Path) -> None:
-    """rel:T47, sixty of the ten thousand; the planner alone has them all in test_retain."""
-    assert random_policies_differ(tmp_path, 60) == 0
+    """rel:T47, forty of the ten thousand; the planner alone has them all in test_retain."""
+    assert random_policies_differ(tmp_path, 40) == 0
 
 
 @pytest.mark.torture

@@ -32,11 +32,11 @@ log = logging.getLogger(__name__)
 
 CHECK_S = 4.0
 """Between two looks; with the work in between room is checked at least every 5 s (rel:T45)."""
-AHEAD_S = 30
-"""When room is made, for so much input ahead: a deletion costs the disk some writes. At most a tenth of the reserve."""
 EMERGENCY_S = 60
 EMERGENCY = 32 << 20
 """While the brake is on, room is made only for a minute of input, and this."""
+AT_ONCE = 1000
+"""Files among which room is made in one cycle, when the brake would let fewer pass."""
 SHOWN_S = 30.0
 """Within it a deletion shows as free space; what does not is somebody else's doing, or a file still open."""
 STEP_US = 60 * US_PER_S
@@ -109,6 +109,7 @@ class Keeper:
         self._told: dict[str, str] = {}
         self._alarms: dict[str, int] = {}
         self._loads: Sequence[Load] = ()
+        self._early: set[str] = set()
         self._owed: dict[str, _Owed] = {}
         self._seen_clock = (self._clock.now(), self._clock.mono_ns())
         self._holds: Sequence[Hold] = ()
@@ -283,8 +284,10 @@ class Keeper:
         if over <= 0:
             return []
         terms = replace(round_.terms, busy={*round_.terms.busy, *(one.key for one in going)})
-        plan = self._finder.choose(Scope(frozenset(round_.disks), camera), over, terms, round_.totals)
-        if (left := used - policy.quota - sum(one.segment.size for one in plan)) > 0:
+        limit = self._brake.most + 1
+        plan = self._finder.choose(Scope(frozenset(round_.disks), camera), over, terms, round_.totals, limit)
+        left = used - policy.quota - sum(one.segment.size for one in plan)
+        if left > 0 and len(plan) < limit:
             self._troubles[f"quota of {camera}"] = f"{size(left)} too much is kept, and all of it is held or in use"
         return plan
 
@@ -306,8 +309,9 @@ class Keeper:
         reserve = one.reserved(space, rate)
         missing = round(reserve + 2 * CHECK_S * rate) - space.free - self._not_shown(one, round_.mono_ns)
         if missing > 0:
-            need = missing + round(min(AHEAD_S * rate, reserve / 10))
-            plan = self._finder.choose(Scope(frozenset({one.id})), need, round_.terms, round_.totals)
+            need = missing + one.ahead(reserve, rate)
+            limit = max(self._brake.most, AT_ONCE) + 1
+            plan = self._finder.choose(Scope(frozenset({one.id})), need, round_.terms, round_.totals, limit)
             if self._brake.stops(len(plan), for_room=True):
                 plan = choose(plan, min(need, round(EMERGENCY + EMERGENCY_S * rate) - space.free))
             self._let_go(plan, round_, for_room=True)
@@ -348,14 +352,29 @@ class Keeper:
 
     def _report(self, usable: Sequence[Kept], round_: _Round) -> None:
         if round_.mono_ns >= self._forecast_at_ns and round_.totals:
-            self._forecast_at_ns = round_.mono_ns + round(FORECAST_S * NS_PER_S)
             self._loads = self._store.read(partial(loads, rules=round_.terms.rules, now=round_.now, site=self._site))
+            wait_s = FORECAST_S if self._loads else DATE_S
+            self._forecast_at_ns = round_.mono_ns + round(wait_s * NS_PER_S)
         spaces = [(one, one.disk.space(), self._flow.bytes_per_s(one.id, round_.totals)) for one in usable]
         reserves = [(one, space, one.reserved(space, rate)) for one, space, rate in spaces]
+        found = report(reserves, round_.totals, round_.terms.rules, self._loads)
         self.status = {
-            **report(reserves, round_.totals, round_.terms.rules, self._loads),
+            **found,
+            "warnings": self._warnings(found["volumes"]),
             "alarms": {name: mark for name, mark in self._alarms.items() if mark},
             "stopped": self._brake.why,
             "let_go": {"files": self._gone_files, "bytes": self._gone_bytes},
             "troubles": dict(self._troubles),
         }
+
+    def _warnings(self, volumes: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Volumes on which footage will go before its days are over; each is logged when it begins."""
+        early = {
+            one["volume"]: one["forecast"]["sentence"]
+            for one in volumes
+            if one["forecast"] and not one["forecast"]["enough"]
+        }
+        for name in early.keys() - self._early:
+            log.warning("volume %s: %s", name, early[name], extra={"volume": name})
+        self._early = set(early)
+        return [f"volume {name}: {sentence}" for name, sentence in early.items()]

@@ -14,7 +14,7 @@ from redshank.disk import Disk, Space
 from redshank.model import KeepClass, Segment
 from redshank.retain import Footage, Key, aged
 from redshank.shelf import Finder, Scope, Terms, let_go, page, window
-from redshank.storage import Kept, Totals
+from redshank.storage import Kept, Totals, average_rate
 from redshank.store import recordings
 from redshank.store.base import Store
 
@@ -101,7 +101,8 @@ def pending(
         if over > 0:
             goes(finder.choose(Scope(ids, camera), over, replace(terms, busy=going), totals))
     for kept, space, reserve in spaces:
-        if (short := reserve - space.free - sum(one.bytes for one in count.values())) > 0:
+        wanted = reserve + kept.ahead(reserve, average_rate(kept.id, totals))
+        if (short := wanted - space.free - sum(one.bytes for one in count.values())) > 0:
             goes(finder.choose(Scope(frozenset({kept.id})), short, replace(terms, busy=going), totals))
     return count
 

@@ -141,8 +141,8 @@ class Finder:
     def forget(self) -> None:
         self._none_before.clear()
 
-    def choose(self, scope: Scope, need: int, terms: Terms, totals: Totals) -> list[Footage]:
-        """As little of the scope as frees `need` bytes, or all that may go."""
+    def choose(self, scope: Scope, need: int, terms: Terms, totals: Totals, limit: int = 1 << 62) -> list[Footage]:
+        """As little of the scope as frees `need` bytes, or all that may go; at least `limit` files when it would be more."""
         streams = scope.streams(totals)
         chosen: list[Footage] = []
         if not streams:
@@ -154,7 +154,7 @@ class Finder:
             settled = True
             for end, inside in self._windows(scope, list(streams), (begin, last), terms):
                 left = need - sum(one.segment.size for one in chosen)
-                if left <= 0:
+                if left <= 0 or len(chosen) >= limit:
                     return chosen
                 mine = [one for one in inside if one.klass is klass and not one.held]
                 settled = settled and not mine and end < last - SETTLED_US

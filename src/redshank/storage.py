@@ -18,6 +18,8 @@ Totals = Mapping[tuple[str, str, str], Total]
 GIB = 1 << 30
 INPUT_S = 300
 """The default reserve is what comes in meanwhile, or 1 GiB when that is more; never above a quarter of the volume."""
+AHEAD_S = 40
+"""When room is made, for so much input ahead, at most a tenth of the reserve: a deletion costs the disk some writes."""
 MINUTE_US = 60 * US_PER_S
 
 
@@ -38,6 +40,10 @@ class Kept:
     def reserved(self, space: Space, rate: float) -> int:
         """Bytes that stay free, at `rate` bytes a second."""
         return self.reserve if self.reserve is not None else min(max(GIB, round(INPUT_S * rate)), space.total // 4)
+
+    def ahead(self, reserve: int, rate: float) -> int:
+        """What is freed beyond the reserve when something has to be freed."""
+        return round(min(AHEAD_S * rate, reserve / 10))
 
 
 def average_rate(volume: str, totals: Totals) -> float:
