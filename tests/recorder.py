@@ -40,6 +40,8 @@ class MemoryDisk:
         self.files: dict[str, bytearray] = {}
         self.fault: Callable[[str, str], StoreError | None] = lambda operation, name: None
         self.calls: list[tuple[str, str]] = []
+        self.synced: dict[str, int] = {}
+        """Size of each file at its last sync."""
         self._open: dict[int, str] = {}
         self._handles = count(3)
 
@@ -63,6 +65,7 @@ class MemoryDisk:
 
     def sync(self, file: int) -> None:
         self._about("sync", self._open[file])
+        self.synced[self._open[file]] = len(self.files[self._open[file]])
 
     def close(self, file: int) -> None:
         del self._open[file]
