@@ -158,13 +158,13 @@ def test_over_ten_minutes_sound_does_not_drift(ppm: float) -> None:
 # -- what cameras send
 
 
-def encoded(name: str, rate: int) -> list[RawPacket]:
+def encoded(name: str, rate: int, bit_rate: int = 64_000) -> list[RawPacket]:
     """Ten seconds of clicks by FFmpeg's encoder."""
     context = av.CodecContext.create(name, "w")
     assert isinstance(context, AudioCodecContext)
     context.sample_rate, context.layout, context.time_base = rate, "mono", Fraction(1, rate)
     context.format = "flt" if name == "libopus" else "u8" if name == "pcm_u8" else "s16"
-    context.bit_rate = 32_000 if "g726" in name else 64_000
+    context.bit_rate = bit_rate
     context.open()
     decoder = {"libopus": "opus"}.get(name, name)
     size = context.frame_size or rate // 50
@@ -204,7 +204,7 @@ def encoded(name: str, rate: int) -> list[RawPacket]:
     ],
 )  # fmt: skip
 def test_what_cameras_send_becomes_aac_in_time(name: str, rate: int) -> None:
-    given = encoded(name, rate)
+    given = encoded(name, rate, 32_000 if "g726" in name else 64_000)
     made = converted(given)
     assert made[0].format.sample_rate == {11_024: 11_025, 6000: 7350}.get(rate, rate)
     assert made[0].format.extradata
@@ -319,3 +319,17 @@ def test_pictures_and_sound_are_both_encoded(mjpeg_with_sound: Path) -> None:
     found = heard([raw for raw in raws if raw.format.kind == "audio"])
     assert off(found, [n + 0.5 for n in range(len(found))]) < 0.02
     assert len(found) >= 2
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 5])
+def test_a_decoder_the_demuxer_has_set_up_is_used(bits: int) -> None:
+    """Of G.726 only that knows the bits a sample: with other ones the clicks would be elsewhere, if anywhere."""
+    given = encoded("g726", RATE, bits * RATE)
+    decoder = av.CodecContext.create("g726", "r")
+    assert isinstance(decoder, AudioCodecContext)
+    decoder.sample_rate, decoder.layout, decoder.options = RATE, "mono", {"bits_per_coded_sample": str(bits)}
+    changer = Converted(given[0].format, CAMERA, FakeClock(), decoder)
+    untimed = [given[0], *(replace(raw, pts=None, dts=None) for raw in given[1:])]
+    found = heard([made for raw in untimed for made in changer.change(raw)])
+    assert off(found, [n + 0.5 for n in range(len(found))]) < 0.02
+    assert len(found) >= 9
