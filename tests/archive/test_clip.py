@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -50,6 +51,21 @@ def test_a_stopped_clip_goes_on_where_it_was(place: Place) -> None:
     assert again.first > clip.movie.size // 2
     assert path.read_bytes() == expected
     assert place.left() == ["yard-main.mp4"]
+
+
+def test_ctrl_c_keeps_what_is_done(place: Place) -> None:
+    place.record(20)
+    clip = place.clip(0, 20)
+
+    class Interrupted(Control):
+        def at(self, done: int, total: int) -> None:
+            if done > total // 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_clip(clip, place.out, Interrupted())
+    assert json.loads((place.out / "yard-main.mp4.part.json").read_text())["kept"] > clip.movie.size // 2
+    assert not (place.out / "yard-main.mp4").exists()
 
 
 def test_another_range_begins_anew(place: Place) -> None:

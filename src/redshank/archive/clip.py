@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -60,12 +60,23 @@ class Clip:
     gaps: Sequence[Gap]
     """In the range, as the ledger has them."""
     completeness: Completeness
-    damaged: list[tuple[Segment, str]] = field(default_factory=list)
-    """Files found missing or damaged, while it was made or written: what they held is not in the clip."""
+    found_damaged: Mapping[int, tuple[Segment, str]]
+    """By `seq`: files found missing or damaged, while it was made or written: what they held is not in the clip."""
+    named: str = ""
+    """What its user calls it; empty: after camera and time."""
+
+    @property
+    def damaged(self) -> Sequence[tuple[Segment, str]]:
+        """Those found so far, and why."""
+        return list(self.found_damaged.values())
 
     @property
     def name(self) -> str:
-        return f"{self.wanted.stem}.mp4"
+        return self.named or f"{self.wanted.stem}.mp4"
+
+    def called(self, name: str) -> Clip:
+        """The same under another name."""
+        return replace(self, named=name)
 
     @property
     def segments(self) -> Sequence[Segment]:
@@ -80,8 +91,8 @@ class Clip:
 
 def make_clip(source: Source, wanted: Wanted) -> Clip:
     """Raises StoreError (`NoFootage`) when there is nothing of the range."""
-    damaged: list[tuple[Segment, str]] = []
-    footage = Footage(lambda: source.disks, lambda segment, why: damaged.append((segment, why)))
+    damaged: dict[int, tuple[Segment, str]] = {}
+    footage = Footage(lambda: source.disks, lambda segment, why: damaged.update({segment.seq: (segment, why)}))
     movie = make_movie(plan(segments_of(source, wanted), wanted.start, wanted.end), footage)
     whose, site, end = (wanted.camera, wanted.stream), source.site, min(wanted.end, max(wanted.start + 1, source.now))
     told, complete = source.store.read(

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -44,10 +44,16 @@ class Lapse:
     wanted: Wanted
     speed: float
     segments: Sequence[Segment]
+    named: str = ""
+    """What its user calls it; empty: after camera, time and speed."""
 
     @property
     def name(self) -> str:
-        return f"{self.wanted.stem}_{self.speed:g}x.mp4"
+        return self.named or f"{self.wanted.stem}_{self.speed:g}x.mp4"
+
+    def called(self, name: str) -> Lapse:
+        """The same under another name."""
+        return replace(self, named=name)
 
     @property
     def tag(self) -> str:
