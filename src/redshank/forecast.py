@@ -197,7 +197,7 @@ def _full_in(flows: Sequence[_Flow], room: float) -> float | None:
 
 
 def when_full(days: float) -> str:
-    return "full now" if days <= 0 else f"full in {age(days)}"
+    return "full now" if days < 1 / 1440 else f"full in {age(days)}"
 
 
 def age(days: float) -> str:
