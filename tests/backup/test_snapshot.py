@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from contextlib import closing
@@ -79,6 +80,19 @@ def test_the_last_three_stay_and_one_of_each_of_seven_days(data: Path) -> None:
     kept = [path.stem.removeprefix("redshank-") for path in snapshot.listed(data)]
     assert len(kept) == 7 + 2
     assert [stamp[:8] for stamp in kept] == ["20260110"] * 3 + [f"202601{day:02}" for day in range(9, 3, -1)]
+
+
+def test_what_a_killed_backup_left_is_deleted_and_one_under_way_is_not(data: Path) -> None:
+    snapshots, _clock = make(data)
+    for name, age_s in ((".bundle-old", 7200), (".bundle-new", 60)):
+        left = data / "backups" / name
+        left.mkdir(parents=True)
+        (left / database.NAME).write_text("a copy")
+        made = left.stat().st_mtime - age_s
+        os.utime(left, (made, made))
+    snapshots.step()
+    assert [path.name for path in (data / "backups").glob(".bundle-*")] == [".bundle-new"]
+    snapshots.close()
 
 
 def test_each_copy_holds_what_the_database_held(data: Path) -> None:

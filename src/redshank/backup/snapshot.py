@@ -35,6 +35,7 @@ DRILL_S = 86400.0
 RECENT, DAYS = 3, 7
 ROOM = 64 * 1024 * 1024
 """Bytes left free by a copy, beyond its own size."""
+LEFT_S = 3600
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -89,6 +90,9 @@ def thin(data: Path) -> None:
     for path in listed(data):
         if path not in kept:
             path.unlink(missing_ok=True)
+    for left in (data / database.FOLDER).glob(".bundle-*"):  # of a `redshank backup` that was killed
+        if copies and left.stat().st_mtime < copies[0].stat().st_mtime - LEFT_S:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 class Snapshots:
@@ -131,6 +135,7 @@ class Snapshots:
 
     async def run(self) -> None:
         """Until cancelled. A copy under way is given up then."""
+        self._stopping.clear()
         try:
             while True:
                 await asyncio.to_thread(self.step)
