@@ -24,7 +24,7 @@ def serve(recording: Recording, start: int, end: int, growing: bool = False) -> 
         if name == "index.m3u8":
             return hls.playlist(plan, growing).encode()
         if name.startswith("init-"):
-            return hls.init(name[5:21], plan, recording.footage)
+            return hls.init(hls.of_setup(name[5:21], plan), recording.footage)
         seq, _, part = name.partition("/")
         segment = next(one for one in [*recording.segments, *recording.running] if one.seq == int(seq))
         return hls.chunk(segment, part.removesuffix(".m4s"), start, recording.footage)
@@ -121,4 +121,4 @@ def test_an_address_nobody_gave_out_has_nothing_behind_it(tmp_path: Path, name: 
     with pytest.raises(StoreError):
         hls.chunk(segment, name, NOON, recording.footage)
     with pytest.raises(StoreError):
-        hls.init("0" * 16, recording.plan(NOON, NOON + US_PER_S), recording.footage)
+        hls.of_setup("0" * 16, recording.plan(NOON, NOON + US_PER_S))

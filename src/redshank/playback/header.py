@@ -32,7 +32,7 @@ class Timing:
     length: int | None
     """None: the head of a stream whose length nobody knows (HLS)."""
     after: int = 0
-    """Where on the line showing begins."""
+    """µs on the pictures' line at which showing begins; sound has a line of its own, which begins there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ def _trak(track: int, entries: Sequence[StreamFormat], timing: Timing, created: 
         b"tkhd", 1, 3, created, _U32.pack(track), bytes(4), _U64.pack(length), bytes(8), bytes(3), bytes([sound]),
         volume, _MATRIX, size,
     )  # fmt: skip
+    edit = _U64.pack(length) + _U64.pack(0 if sound else _ticks(timing.after)) + b"\0\1\0\0"
     scale = first.time_base.denominator
-    edit = _U64.pack(length) + _U64.pack(timing.after * scale // US_PER_S) + b"\0\1\0\0"
     mdhd = full_box(b"mdhd", 1, 0, created, _U32.pack(scale), bytes(8), b"\x55\xc4\0\0")
     hdlr = full_box(b"hdlr", 0, 0, bytes(4), b"soun" if sound else b"vide", bytes(12), b"Redshank\0")
     kind = full_box(b"smhd", 0, 0, bytes(4)) if sound else full_box(b"vmhd", 0, 1, bytes(8))

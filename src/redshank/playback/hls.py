@@ -101,19 +101,32 @@ def playlist(plan: Plan, growing: bool, below: str = "", kind: str = "") -> str:
     return "\n".join([*lines, *([] if growing else ["#EXT-X-ENDLIST"]), ""])
 
 
-def init(setup: str, plan: Plan, footage: Footage) -> bytes:
-    """The head of the chunks of this setup. Raises StoreError when no file of the range has it."""
+def of_setup(setup: str, plan: Plan) -> Segment:
+    """A file of this kind. Raises NoFootage when the range has none."""
     segment = next((piece.segment for piece in plan.pieces if piece.segment.setup == setup), None)
     if segment is None:
         raise NoFootage("there is no footage of this kind in the range")
+    return segment
+
+
+def init(segment: Segment, footage: Footage) -> bytes:
+    """The head of the chunks of this file's kind. Raises StoreError."""
     formats = head_of(segment, footage).formats
     return make_head({track: [format] for track, format in formats.items()}, Timing(segment.start, None))
 
 
-def chunk(segment: Segment, name: str, begins: int, footage: Footage) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A chunk in its file's own terms, and where it goes."""
+
+    data: bytes
+    place: Place
+
+
+def part(segment: Segment, name: str, begins: int, footage: Footage) -> Part:
     """The part of a file that `Chunk.name` means, in a playlist whose range begins at `begins`.
 
-    Raises NoFootage when there is no such part, StoreError when it is damaged.
+    Raises NoFootage when there is no such part, StoreError when it is lost.
     """
     offset, to, end = _bytes_of(name)
     key = next((time for time, at in keyframes(segment) if at == offset), None)
@@ -121,14 +134,25 @@ def chunk(segment: Segment, name: str, begins: int, footage: Footage) -> bytes:
         raise NoFootage("there is no such part of the footage")
     head = head_of(segment, footage)
     place = Place(0, segment.start - begins + BEFORE_US, head, {track: 1 for track in head.formats})
+    data = footage.read(segment, offset, to - offset)
     if end is None:
-        stretch = Stretch(segment, offset, to, footage, place)
-        return b"".join(stretch.blocks(0, stretch.size))
+        return Part(data, place)
     piece = Piece(segment, offset, to, key, segment.start, end, True, False)
     try:
-        return moved(trimmed(footage.read(segment, offset, to - offset), piece, head), place.change)
+        return Part(trimmed(data, piece, head), place)
     except Damaged as error:
         raise footage.damage(segment, str(error)) from error
+
+
+def chunk(segment: Segment, name: str, begins: int, footage: Footage) -> bytes:
+    """What is sent of it; damaged groups of pictures are left out. Raises as `part`."""
+    found = part(segment, name, begins, footage)
+    try:
+        return moved(found.data, found.place.change)
+    except Damaged:
+        offset, to, _end = _bytes_of(name)
+        stretch = Stretch(segment, offset, to, footage, found.place)
+        return b"".join(stretch.blocks(0, stretch.size))
 
 
 def _bytes_of(name: str) -> tuple[int, int, int | None]:

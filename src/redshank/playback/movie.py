@@ -22,7 +22,7 @@ from redshank.clock import US_PER_S
 from redshank.errors import StoreError
 from redshank.media.codec_config import VIDEO_SCALE
 from redshank.media.rtp import parameter_sets
-from redshank.media.segment import VIDEO
+from redshank.media.segment import AUDIO, VIDEO
 from redshank.model import Segment, StreamFormat
 from redshank.playback.footage import Footage, NoFootage
 from redshank.playback.fragment import Damaged, cut, first_dts, renewed
@@ -115,14 +115,14 @@ def make_movie(plan: Plan, footage: Footage) -> Movie:
     plan, lost = present(plan, footage)
     pieces = plan.pieces
     tracks = Tracks({setup: head_of(segment, footage) for setup, segment in _setups(pieces).items()})
-    loose = [_loose(piece, footage, tracks) for piece in pieces]
+    loose = [_loose(piece, footage, tracks.head(piece.segment.setup), piece is pieces[0]) for piece in pieces]
     shown = list(
         accumulate((piece.end - piece.start for piece in pieces), initial=_begins(pieces[0], loose[0], tracks))
     )
     parts: list[Part] = []
     for number, (piece, part) in enumerate(zip(pieces, loose, strict=True)):
         begins = shown[number] - (piece.start - piece.segment.start)
-        place = tracks.place(piece.segment.setup, number * FILE_FRAGMENTS, begins)
+        place = replace(tracks.place(piece.segment.setup, number * FILE_FRAGMENTS, begins), shown=shown[0])
         parts.append(_placed(piece, part, place, footage, tracks.sets(piece.segment.setup)))
     head = make_head(tracks.entries, Timing(pieces[0].start, plan.length, shown[0]))
     head += make_index([_reference(piece, part) for piece, part in zip(pieces, parts, strict=True)])
@@ -207,14 +207,13 @@ class _Loose:
     outro: bytes
 
 
-def _loose(piece: Piece, footage: Footage, tracks: Tracks) -> _Loose:
+def _loose(piece: Piece, footage: Footage, head: Head, is_first: bool) -> _Loose:
     keys = keyframes(piece.segment)
     low, high = piece.offset, piece.to
-    if piece.start > piece.segment.start:
+    if piece.start > piece.segment.start or (is_first and AUDIO in head.formats):
         low = next((at for time, at in keys if time >= piece.start + MARGIN_US and at <= high), high)
     if piece.cut:
         high = max((at for time, at in keys if time <= piece.end - MARGIN_US), default=low)
-    head = tracks.head(piece.segment.setup)
     if low >= high:
         return _Loose(_ends(piece, (piece.offset, piece.to), footage, head), low, low, b"")
     intro, outro = ((piece.offset, low), (high, piece.to))
@@ -240,8 +239,7 @@ def trimmed(data: bytes, piece: Piece, head: Head) -> bytes:
         since = time - piece.segment.start
         return {track: scaled(since, head.scale(track)) + head.leads[track] for track in head.formats}
 
-    starts = ticks(piece.start) if piece.start > piece.segment.start else {}
-    return cut(data, starts, ticks(piece.end) if piece.cut else {})
+    return cut(data, ticks(piece.start), ticks(piece.end) if piece.cut else {})
 
 
 def _begins(piece: Piece, part: _Loose, tracks: Tracks) -> int:

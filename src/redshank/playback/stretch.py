@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from redshank.clock import US_PER_S
 from redshank.errors import StoreError
+from redshank.media.segment import AUDIO, VIDEO
 from redshank.model import Segment
 from redshank.playback.footage import Footage
 from redshank.playback.fragment import HEAD, Change, Damaged, patch, renewed
@@ -35,10 +36,14 @@ class Place:
     """Of the file."""
     entries: Mapping[int, int]
     """By track: its sample entry, from 1; a track that is missing is left out."""
+    shown: int = 0
+    """µs on the pictures' line at which showing begins, and the sound's own line with it: FFmpeg (and with it Chromium) takes sound
+    before an edit list for the encoder's padding, and drops as much of what comes."""
 
     @property
     def change(self) -> Change:
-        shift = {track: scaled(self.begins, self.head.scale(track)) - self.head.leads[track] for track in self.entries}
+        lines = {VIDEO: self.begins, AUDIO: self.begins - self.shown}
+        shift = {track: scaled(lines[track], self.head.scale(track)) - self.head.leads[track] for track in self.entries}
         return Change(self.number, shift, self.entries)
 
 

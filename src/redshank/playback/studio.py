@@ -5,7 +5,6 @@ asked, ended when nobody has asked for a while. Event loop only.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine, Mapping
 from itertools import count
 from typing import Any, Protocol
@@ -55,7 +54,10 @@ class StudioProcess:
         self._clock = clock
         self._idle_s = idle_s
         self._numbers = count(1)
-        self._jobs: dict[int, asyncio.Future[Note]] = {}
+        self._jobs = 0
+        """Asked and not answered yet."""
+        self._told: dict[int, asyncio.Future[Note]] = {}
+        """Those of them that it works at."""
         self._transcodes = 0
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -63,34 +65,44 @@ class StudioProcess:
 
     async def ask(self, job: str, header: Mapping[str, Any], body: bytes) -> Note:
         transcodes = job == TRANSCODE
-        if len(self._jobs) >= WAITING or (transcodes and self._transcodes >= TRANSCODES):
+        if self._jobs >= WAITING or (transcodes and self._transcodes >= TRANSCODES):
             raise Busy("too many pictures are being made at once: try again in a moment")
         if len(body) > MAX_BYTES - 65_536:
             raise Refused("the pictures are too large to be decoded at once")
-        number = next(self._numbers)
-        future: asyncio.Future[Note] = asyncio.get_running_loop().create_future()
-        self._jobs[number] = future
+        self._jobs += 1
         self._transcodes += transcodes
         self._wake()
         try:
-            async with asyncio.timeout(START_S):
-                await self._ready.wait()
-            self._tell(Note(job, {**header, "number": number}, body))
-            async with asyncio.timeout(JOB_S):
-                answer = await future
+            answer = await self._done(job, header, body)
         except TimeoutError:
             raise Refused("the picture could not be made in time") from None
         finally:
-            del self._jobs[number]
+            self._jobs -= 1
             self._transcodes -= transcodes
             self._sleep_later()
         if reason := answer.header.get("reason"):
             raise Refused(str(reason))
         return answer
 
+    async def _done(self, job: str, header: Mapping[str, Any], body: bytes) -> Note:
+        number = next(self._numbers)
+        async with asyncio.timeout(START_S):
+            await self._ready.wait()
+            while not self._tell(Note(job, {**header, "number": number}, body)):
+                # It has just ended, and is about to be started again.
+                self._ready.clear()
+                await self._ready.wait()
+        future: asyncio.Future[Note] = asyncio.get_running_loop().create_future()
+        self._told[number] = future
+        try:
+            async with asyncio.timeout(JOB_S):
+                return await future
+        finally:
+            del self._told[number]
+
     async def on_note(self, note: Note) -> None:
         """From it."""
-        future = self._jobs.get(note.header.get("number", 0))
+        future = self._told.get(note.header.get("number", 0))
         if future is not None and not future.done():
             future.set_result(note)
 
@@ -100,7 +112,7 @@ class StudioProcess:
             self._ready.set()
             return
         self._ready.clear()
-        for future in self._jobs.values():
+        for future in self._told.values():
             if not future.done():
                 future.set_result(Note("made", {"reason": "the footage could not be decoded: it may be damaged"}))
 
@@ -109,16 +121,21 @@ class StudioProcess:
         for task in (self._rest, self._task):
             if task is not None:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+                await asyncio.wait({task})
         self._task = self._rest = None
 
     def _wake(self) -> None:
         if self._rest is not None:
             self._rest.cancel()
             self._rest = None
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._keep())
+        if self._task is None or self._task.cancelling() or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run_after(self._task))
+
+    async def _run_after(self, last: asyncio.Task[None] | None) -> None:
+        """The one before must be gone: they share a name."""
+        if last is not None:
+            await asyncio.wait({last})
+        await self._keep()
 
     def _sleep_later(self) -> None:
         if not self._jobs and self._rest is None:
@@ -126,6 +143,6 @@ class StudioProcess:
 
     async def _sleep(self) -> None:
         await self._clock.sleep(self._idle_s)
+        self._rest = None
         if self._task is not None and not self._jobs:
             self._task.cancel()
-            self._task = self._rest = None

@@ -13,7 +13,7 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, FastAPI
 
 from redshank.errors import ConfigError
-from redshank.web import answer, media, recordings
+from redshank.web import answer, media, pictures, recordings, transcoding
 from redshank.web.guard import Wall, guard
 from redshank.web.site import WebSite
 
@@ -39,8 +39,9 @@ def make_app(site: WebSite) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.site = site
-    app.include_router(media.routes)
-    app.include_router(recordings.routes)
+    # A transcoded chunk's name would also do for one that is not: it is looked for first.
+    for part in (transcoding, media, pictures, recordings):
+        app.include_router(part.routes)
     answer.install(app)
     app.add_middleware(Wall)
     return app

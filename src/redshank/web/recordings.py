@@ -13,7 +13,8 @@ from redshank.clock import US_PER_S, rfc3339
 from redshank.model import Gap, Segment
 from redshank.store import alerts, coverage, events, gaps, recordings
 from redshank.web.answer import Json, Problem, range_of, stream_of
-from redshank.web.media import Asked, movie, playlist
+from redshank.web.asked import Asked
+from redshank.web.media import movie, playlist
 from redshank.web.site import Site, WebSite
 
 routes = APIRouter()

@@ -15,7 +15,7 @@ from redshank.geometry import Polygon
 from redshank.model import Segment
 from redshank.playback.footage import Footage
 from redshank.playback.plan import Plan, Running, plan
-from redshank.playback.studio import Studio
+from redshank.playback.studio import Refused, Studio
 from redshank.store import recordings
 from redshank.store.base import Store
 
@@ -73,3 +73,10 @@ def _site(request: Request) -> WebSite:
 
 Site = Annotated[WebSite, Depends(_site)]
 """For a route: `def route(site: Site)`."""
+
+
+def studio_of(site: WebSite) -> Studio:
+    """Raises Refused."""
+    if site.studio is None:
+        raise Refused("there is nothing here that decodes pictures")
+    return site.studio

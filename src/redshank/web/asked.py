@@ -1,0 +1,85 @@
+"""A range of a stream, as an address asks for it: checked, and what there is of it. Blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from fastapi import Depends
+
+from redshank.clock import US_PER_S, rfc3339
+from redshank.model import Segment
+from redshank.playback import hls
+from redshank.playback.fallback import Choice, choose
+from redshank.playback.footage import NoFootage
+from redshank.playback.plan import Plan
+from redshank.store import recordings
+from redshank.web.answer import Problem, range_of, stream_of
+from redshank.web.site import Site, WebSite
+
+MOST_US = 7 * 24 * 3600 * US_PER_S
+"""Of one movie or playlist."""
+MP4, CHUNK = "video/mp4", "video/iso.segment"
+ANY = frozenset({"h264", "hevc"})
+TRANSCODED = {"Redshank-Transcoded": "1"}
+"""Headers of whatever is not as it was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A range of a stream, both known."""
+
+    site: WebSite
+    camera: str
+    stream: str
+    start: int
+    end: int
+    accepted: frozenset[str]
+    """Codecs the browser can play."""
+
+    @property
+    def below(self) -> str:
+        """The address of its playlist, without the name."""
+        return f"/api/play/{self.camera}/{self.stream}/{self.start}/{self.end}/"
+
+    def choice(self) -> Choice:
+        """Blocks."""
+        others = [one for one in self.site.cameras()[self.camera].streams if one != self.stream]
+        return choose(self._plan, self.stream, others, self.accepted)
+
+    def _plan(self, stream: str) -> Plan:
+        return self.site.plan(self.camera, stream, self.start, self.end)
+
+    def growing(self, plan: Plan) -> bool:
+        """Whether more of the range may still be recorded."""
+        return not plan.reached and self.site.clock.now() < self.end + hls.LATE_US
+
+
+def asked(site: Site, camera: str, stream: str, start: str, end: str, codecs: str = "") -> Asked:
+    """`codecs`: what the browser can play, as `h264` or `h264,hevc`; not given: everything. Raises Problem."""
+    stream_of(site, camera, stream)
+    accepted = frozenset(codecs.split(",")) if codecs else frozenset[str]()
+    if not accepted <= ANY:
+        raise Problem(400, "codecs: expected h264, hevc or both, separated by a comma")
+    return Asked(site, camera, stream, *range_of(start, end, MOST_US), accepted)
+
+
+Range = Annotated[Asked, Depends(asked)]
+
+
+def segment_of(wanted: Asked, seq: int) -> Segment:
+    """Finished or running. Raises NoFootage."""
+    running = [one for one in wanted.site.running(wanted.camera, wanted.stream) if one.seq == seq]
+    get = partial(recordings.get, camera=wanted.camera, stream=wanted.stream, seq=seq)
+    found = wanted.site.store.read(get) or next(iter(running), None)
+    if found is None:
+        raise NoFootage("there is no such part of the footage")
+    return found
+
+
+def name_of(plan: Plan) -> str:
+    """`yard-main-20261121T120000Z.mp4`: the time it begins at, UTC."""
+    begins = rfc3339(plan.pieces[0].start if plan.pieces else plan.start)
+    compact = begins[:19].replace("-", "").replace(":", "")
+    return f"{plan.camera}-{plan.stream}-{compact}Z.mp4"

@@ -1,0 +1,78 @@
+"""What the studio makes of footage: the picture of an instant, and sprites.
+
+Files are read in the pool, the studio is asked on the event loop.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from redshank.clock import rfc3339
+from redshank.media.codec_config import VIDEO_SCALE
+from redshank.playback import sprite
+from redshank.playback.instant import BACK_US, Instant, instant
+from redshank.playback.stretch import scaled
+from redshank.web.answer import Json, Problem, camera_of, stream_of, time_of
+from redshank.web.site import Site, WebSite, studio_of
+
+routes = APIRouter(prefix="/api")
+
+
+@routes.get("/picture/{camera}/{time}.jpg")
+async def picture(
+    site: Site, camera: str, time: str, stream: str = "main", width: Annotated[int, Query(ge=16, le=8192)] = 1920
+) -> Response:
+    """The picture that was shown at a time, else the last one before it; privacy masks are black."""
+    masks = stream_of(site, camera, stream).masks
+    moment = time_of(time)
+
+    def find() -> Instant:
+        known = site.segments(camera, stream, moment - BACK_US, moment + 1)
+        return instant(known, moment, site.footage)
+
+    found = await run_in_threadpool(find)
+    until = scaled(moment - found.segment.start, VIDEO_SCALE) + found.lead
+    header = {**found.coded.header(), "until": until, "width": width, "masks": masks}
+    answer = await studio_of(site).ask("picture", header, found.coded.data)
+    shown = rfc3339(found.time(answer.header["pts"]))
+    return Response(answer.body, headers={"Redshank-Time": shown, "Redshank-Stream": stream}, media_type="image/jpeg")
+
+
+@routes.get("/sprites/{camera}/{day}/{hour}.json")
+def sprites(site: Site, camera: str, day: str, hour: int) -> Json:
+    """What is where on an hour's sheet (UTC): a tile a minute."""
+    return _sheet(site, camera, day, hour).json()
+
+
+@routes.get("/sprites/{camera}/{day}/{hour}.jpg")
+async def sprite_sheet(site: Site, camera: str, day: str, hour: int) -> Response:
+    """The sheet itself; made when it is first asked for."""
+    wanted = await run_in_threadpool(_sheet, site, camera, day, hour)
+    headers = {"ETag": f'"{wanted.name.rpartition("/")[2]}"', "Redshank-Tiles": str(len(wanted.tiles))}
+    known = await run_in_threadpool(site.blobs.read, wanted.name) if site.blobs is not None else None
+    if known is not None:
+        return Response(known, headers=headers, media_type="image/jpeg")
+    header, body = await run_in_threadpool(sprite.request, wanted, site.footage)
+    answer = await studio_of(site).ask("sheet", header, body)
+    past = site.clock.now() > wanted.start + sprite.HOUR_US
+    if site.blobs is not None and past and len(answer.header["made"]) == len(wanted.tiles):
+        await run_in_threadpool(sprite.keep, site.blobs, wanted, answer.body)
+    return Response(answer.body, headers=headers, media_type="image/jpeg")
+
+
+def _sheet(site: WebSite, camera: str, day: str, hour: int) -> sprite.Sheet:
+    """Of the smallest stream that has a minute. Raises Problem."""
+    known = camera_of(site, camera)
+    if not 0 <= hour < 24:
+        raise Problem(400, "the hour is one from 0 to 23, UTC")
+    start = time_of(f"{day}T{hour:02}:00:00Z")
+    segments = [
+        segment
+        for stream in sorted(known.streams, key=lambda one: one != "sub")
+        for segment in site.segments(camera, stream, start, start + sprite.HOUR_US)
+    ]
+    return sprite.sheet(camera, start, segments, known.masks)
