@@ -13,6 +13,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -108,21 +109,50 @@ class _Pack:
 
     def _copied(self, entry: Entry, blocks: Blocks) -> list[Any]:
         """SHA-256 and CRC of what is in the archive now."""
-        part, digest, crc = self._part, hashlib.sha256(), 0
+        part = self._part
         if not entry.data <= part.size <= entry.end:
             part.cut(entry.offset)
             part.write(zipped.header(entry))
         begun = part.size - entry.data
-        for at in range(entry.data, part.size, CHUNK):
-            data = part.read(at, min(CHUNK, part.size - at))
-            digest.update(data)
-            crc = zlib.crc32(data, crc)
-        for block in blocks(begun, entry.size):
-            digest.update(block)
-            crc = zlib.crc32(block, crc)
-            part.write(block)
-            self._control.at(min(self._total, self._done + part.size - entry.data), self._total)
-        return [digest.hexdigest(), crc]
+        with _Sums() as sums:
+            for at in range(entry.data, part.size, CHUNK):
+                sums.add(part.read(at, min(CHUNK, part.size - at)))
+            for block in blocks(begun, entry.size):
+                sums.add(block)
+                part.write(block)
+                self._control.at(min(self._total, self._done + part.size - entry.data), self._total)
+            return sums.found()
+
+
+class _Sums:
+    """SHA-256 and CRC-32 of blocks, on a thread of their own, at most one block behind."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._crc = 0
+        self._pool = ThreadPoolExecutor(1, "evidence-sums")
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> _Sums:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._pool.shutdown()
+
+    def add(self, block: bytes) -> None:
+        if self._last is not None:
+            self._last.result()
+        self._last = self._pool.submit(self._sum, block)
+
+    def found(self) -> list[Any]:
+        """Hex, and the number."""
+        if self._last is not None:
+            self._last.result()
+        return [self._digest.hexdigest(), self._crc]
+
+    def _sum(self, block: bytes) -> None:
+        self._digest.update(block)
+        self._crc = zlib.crc32(block, self._crc)
 
 
 def manifest_of(source: Source, clips: Sequence[Clip], seal: Seal, files: Mapping[str, tuple[int, str]]) -> bytes:
