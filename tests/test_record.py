@@ -84,14 +84,23 @@ def test_a_file_begins_with_a_keyframe_and_ends_at_the_first_after_its_length() 
     assert bench.numbers() == list(range(25, 107))
 
 
+def test_a_keyframe_that_comes_late_costs_nothing() -> None:
+    bench = Bench(replace(YARD, segment_s=4))
+    bench.yard.gop = 1000
+    bench.run(110)
+    bench.stop()
+    assert starts(bench) == [0, 100]
+    assert bench.numbers() == list(range(1100))
+
+
 def test_without_keyframes_a_file_ends_all_the_same_and_the_rest_is_a_gap() -> None:
     bench = Bench(replace(YARD, segment_s=4))
-    bench.yard.gop = 200
-    bench.run(30)
+    bench.yard.gop = 1300
+    bench.run(140)
     bench.stop()
-    assert starts(bench) == [0, 20]
-    assert bench.gaps() == [(16, 20, "corrupt")]
-    assert bench.numbers() == [*range(160), *range(200, 300)]
+    assert starts(bench) == [0, 130]
+    assert bench.gaps() == [(120, 130, "corrupt")]
+    assert bench.numbers() == [*range(1200), *range(1300, 1400)]
 
 
 def test_fragments_are_soon_on_the_disk_and_safe_there() -> None:

@@ -34,8 +34,8 @@ NEAR_US = US_PER_S // 2
 """Two lines of time, or two formats, less apart than this meet."""
 SOUND_US = US_PER_S // 2
 """The first file of a connection waits so long for sound: which tracks a file has is written at its beginning."""
-LONGEST, LONGEST_S = 4, 480.0
-"""Times `segment_s`, and no more than this: so long a file may be when no keyframe comes. The store takes ten minutes."""
+LONGEST, LONGEST_S = 4, 120.0
+"""Times `segment_s`, at least this: so long a file may be when no keyframe comes. The store takes ten minutes."""
 FLUSH_BYTES = 1 << 20
 HELD_MORE_S = 5.0
 """What may be asked for is `pre_s` before something that began so long ago."""
@@ -231,7 +231,7 @@ class Stream:
             age_s = (packet.time - file.head.start) / US_PER_S
             if starts(packet) and (age_s >= self.settings.segment_s or self._new_sound(file)):
                 self._close(packet.time)
-            elif age_s >= min(LONGEST * self.settings.segment_s, LONGEST_S):
+            elif age_s >= max(LONGEST * self.settings.segment_s, LONGEST_S):
                 self._break(GapReason.CORRUPT, packet.time)
                 return
         if self.file is None and not self._open(packet):
