@@ -714,6 +714,11 @@ def random_span(dice: Random, base: int) -> tuple[int, int]:
     return start, start + dice.randrange(90) * US_PER_S
 
 
+def drop_holds(conn: Connection) -> None:
+    for one in holds.list(conn):
+        holds.remove(conn, one.id)
+
+
 def random_policies_differ(folder: Path, cases: int) -> int:
     dice = Random(4747)
     house = House(folder)
@@ -739,6 +744,7 @@ def random_policies_differ(folder: Path, cases: int) -> int:
         assert house.disk.files.pop(running) == 1
         for _gone in let_go(house.store, {"v": house.disk}, rows, held_too=True):
             pass
+        house.store.write(drop_holds).result()
     house.store.close()
     return differences
 

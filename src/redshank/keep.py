@@ -113,8 +113,8 @@ class Keeper:
         self._owed: dict[str, _Owed] = {}
         self._seen_clock = (self._clock.now(), self._clock.mono_ns())
         self._holds: Sequence[Hold] = ()
-        self._dating = False
-        """Not every segment has its date yet."""
+        self._dating = True
+        """Not every segment has its date yet: age lets nothing go, since the brake has to see a plan as a whole."""
         self._dated_by = ""
         self._after: dict[str, Key] = {}
         """Volumes being dated again, by id: the last key that was."""
@@ -194,9 +194,8 @@ class Keeper:
 
     def _date(self, round_: _Round) -> None:
         """Every segment gets the time at which its age may let it go; all of them again when the rules have changed."""
-        self._dating = False
-        if round_.mono_ns >= self._date_at_ns:
-            self._date_new(round_)
+        self._dating = True
+        done = round_.mono_ns < self._date_at_ns or self._date_new(round_)
         rules = sha256(repr(self.rules).encode()).hexdigest()[:16]
         if rules != self._dated_by:
             self._dated_by, self._plan_at_ns = rules, 0
@@ -204,29 +203,31 @@ class Keeper:
             self._finder.forget()
         for volume in round_.disks:
             if self._brake.memory.rules.get(volume) != rules:
-                self._date_again(volume, rules, round_)
+                done = self._date_again(volume, rules, round_) and done
+        self._dating = not done
 
-    def _date_new(self, round_: _Round) -> None:
+    def _date_new(self, round_: _Round) -> bool:
+        """Whether all have a date now."""
         for _ in range(PAGES):
             new = self._store.read(partial(undecided, terms=round_.terms))
             self._set_due(new, round_)
-            self._dating = len(new) == PAGE
-            if not self._dating:
+            if len(new) < PAGE:
                 self._date_at_ns = round_.mono_ns + round(DATE_S * NS_PER_S)
-                return
+                return True
+        return False
 
-    def _date_again(self, volume: str, rules: str, round_: _Round) -> None:
-        """Some pages of a volume. Until all are done its age lets nothing go: the brake has to see a plan as a whole."""
+    def _date_again(self, volume: str, rules: str, round_: _Round) -> bool:
+        """Some pages of a volume; whether that was the last."""
         for _ in range(PAGES):
             after = self._after.get(volume)
             found = self._store.read(partial(page, volume=volume, after=after, terms=round_.terms))
             if not found:
                 self._brake.memory.rules[volume] = rules
                 self._after.pop(volume, None)
-                return
+                return True
             self._set_due(found, round_)
             self._after[volume] = found[-1].key
-        self._dating = True
+        return False
 
     def _set_due(self, footage: Sequence[Footage], round_: _Round) -> None:
         """When to look at each (again)."""
