@@ -114,6 +114,7 @@ def test_what_a_camera_sent_is_in_the_files_frame_by_frame(tmp_path: Path, codec
     assert [note for note in made.notes if note.kind == "gap"] == []
 
 
+@pytest.mark.slow
 def test_a_camera_that_comes_back_goes_on_in_a_new_file(tmp_path: Path) -> None:
     with FakeCamera(quick()) as camera:
         with recording(tmp_path, camera, segment_s=30) as made:
