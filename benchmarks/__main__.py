@@ -26,6 +26,7 @@ PROGRAMS: dict[str, list[str]] = {
     "latency": [],
     "memory": [],
     "index": [],
+    "record": [],
 }
 
 

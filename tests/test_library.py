@@ -14,7 +14,7 @@ import pytest
 
 from redshank.clock import NS_PER_S, US_PER_S, SystemClock
 from redshank.disk_os import OsDisk
-from redshank.library import Library, Plan, part_of
+from redshank.library import Library, Plan
 from redshank.model import (
     SITE,
     CameraState,
@@ -26,8 +26,9 @@ from redshank.model import (
     Track,
     TrackState,
 )
+from redshank.names import part_of
 from redshank.pipe import Note
-from redshank.record_settings import RecordSettings
+from redshank.record_settings import SEQ_BITS, RecordSettings
 from redshank.schedule import parse
 from redshank.store import gaps, ledger, recordings
 from redshank.store.base import Store
@@ -75,9 +76,10 @@ class Site:
 
 def segment(number: int, start_s: float, length_s: float = 10) -> Segment:
     start = START + round(start_s * US_PER_S)
-    path = f"yard/main/2026-01-01/00/00.{number:02}-{number}.mp4"
+    seq = (1 << SEQ_BITS) + number
+    path = f"yard/main/2026-01-01/00/00.{number:02}-{seq}.mp4"
     return Segment(
-        *KEY, number, VOLUME, path, start, start + round(length_s * US_PER_S), 100, 10, 90, 100, "h264", 640, 360, 1,
+        *KEY, seq, VOLUME, path, start, start + round(length_s * US_PER_S), 100, 10, 90, 100, "h264", 640, 360, 1,
         "00ff", b"\0" * 8,
     )  # fmt: skip
 
@@ -216,6 +218,7 @@ async def test_private_is_told_to_capture_and_survives_a_restart(
         assert site.capture.of("record")[0].header["private"] is True
     async with running(store, clock, tmp_path) as site:
         assert [s.private for s in site.library.settings(["yard"])] == [True]
+        assert site.library.silent(["yard", "elsewhere"]) == ("yard",)
         clock.advance(60)
         await eventually(lambda: site.capture.of("record"), clock, 1.0)
         assert site.capture.of("record")[0].header["private"] is False
@@ -272,7 +275,10 @@ async def test_what_was_recorded_under_a_wrong_clock_is_moved_when_it_is_set(
         await eventually(lambda: [row.start for row in site.rows()] == [first.start + moved], clock, 0.5)
         await site.library.on_note(told("segment", late))
         await eventually(lambda: len(site.rows()) == 2, clock, 0.5)
-        assert [(row.seq, row.start) for row in site.rows()] == [(1, first.start + moved), (2, late.start + moved)]
+        assert [(row.seq, row.start) for row in site.rows()] == [
+            (first.seq, first.start + moved),
+            (late.seq, late.start + moved),
+        ]
     async with running(store, clock, tmp_path) as site:  # once is enough
         clock.advance(3)
         await eventually(lambda: len(site.rows()) == 2, clock, 1.0)
@@ -288,3 +294,11 @@ async def test_a_small_step_moves_nothing(store: Store, clock: FakeClock, tmp_pa
         clock.advance(2)
         await eventually(site.rows, clock, 1.0)
         assert [row.start for row in site.rows()] == [START + US_PER_S]
+
+
+async def test_a_camera_that_is_not_recorded_can_be_private_too(store: Store, clock: FakeClock, tmp_path: Path) -> None:
+    async with running(store, clock, tmp_path, Plan((), (), UTC)) as site:
+        assert site.library.settings(["yard"]) == []
+        store.write(lambda conn: ledger.set_private(conn, "", True, None)).result()
+        await eventually(lambda: site.library.silent(["yard"]) == ("yard",), clock, 1.0)
+        assert site.capture.of("record")[-1].header["private"] is True

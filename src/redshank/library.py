@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from redshank.activity import Activity, followed
@@ -26,8 +27,9 @@ from redshank.clock_watch import ClockWatch
 from redshank.errors import RedshankError, StoreError
 from redshank.media.adopt import adopt
 from redshank.model import Alert, CameraState, CameraStatus, Gap, GapReason, Observation, Segment
+from redshank.names import leftovers, part_of
 from redshank.pipe import Note
-from redshank.record_settings import Mode, RecordSettings
+from redshank.record_settings import SEQ_BITS, Mode, RecordSettings
 from redshank.schedule import Span, inside
 from redshank.store import ledger, recordings
 from redshank.store.base import Store, is_bug
@@ -98,6 +100,8 @@ class Library:
         self._begun = clock.now()
         self._tell: dict[str, Callable[[Note], bool]] = {}
         self._private: Mapping[str, int | None] = {}
+        self._first_seq = 0
+        """Of the files of this life: what is older and not finished was left by a crash."""
         self._clock_watch = ClockWatch(store, clock, boot)
 
     @property
@@ -105,7 +109,7 @@ class Library:
         """Rows not committed yet."""
         return len(self._waiting)
 
-    async def start(self, plans: Mapping[str, Plan], volumes: Mapping[str, Volume]) -> None:
+    async def start(self, plans: Mapping[str, Plan], volumes: Mapping[str, Volume], least_epoch: int = 1) -> None:
         """Since it was recorded last, every stream has a gap; which cameras are private is known. Files follow in `run`.
 
         volumes: by id; one that can be used only later is put in by its owner.
@@ -114,8 +118,13 @@ class Library:
         self.plan(plans)
         wanted = {(s.camera, s.stream) for camera in self._cameras.values() for s in camera.plan.settings}
         begin = partial(ledger.begin, wanted=wanted, now=self._clock.now())
-        await asyncio.wrap_future(self._store.write(begin))
+        last_epoch = await asyncio.wrap_future(self._store.write(begin))
+        self._first_seq = max(last_epoch + 1, least_epoch) << SEQ_BITS
         self._private = await asyncio.to_thread(self._store.read, partial(ledger.private, now=self._clock.now()))
+
+    def silent(self, cameras: Iterable[str]) -> tuple[str, ...]:
+        """Those that are private now, recorded or not."""
+        return tuple(name for name in cameras if name in self._cameras and self._wanted(name)[1])
 
     def plan(self, plans: Mapping[str, Plan]) -> None:
         """How cameras are recorded from now on."""
@@ -199,14 +208,12 @@ class Library:
         if key in self.running and self.running[key].seq == segment.seq:
             del self.running[key]
 
-    def _gap(self, h: Mapping[str, object]) -> Gap:
+    def _gap(self, h: Mapping[str, Any]) -> Gap:
         """Capture knows that nothing came; why a camera sent nothing, its state says better."""
-        gap = Gap(
-            str(h["camera"]), str(h["stream"]), int(str(h["start"])), _int(h.get("end")), GapReason(str(h["reason"]))
-        )
+        gap = Gap(h["camera"], h["stream"], h["start"], h.get("end"), GapReason(h["reason"]))
         state = self._states.get((gap.camera, gap.stream))
         if gap.reason is GapReason.OFFLINE and state is not None and state.status is CameraStatus.STALLED:
-            return Gap(gap.camera, gap.stream, gap.start, gap.end, GapReason.STALLED)
+            return replace(gap, reason=GapReason.STALLED)
         return gap
 
     # --- from analysis and judge -------------------------------------------------------------------------------------
@@ -298,7 +305,7 @@ class Library:
 
     async def _adopt_all(self) -> None:
         for volume in list(self._volumes.values()):
-            parts = await asyncio.to_thread(lambda: [n for n in volume.disk.names() if n.endswith(".part")])  # noqa: B023
+            parts = await asyncio.to_thread(leftovers, volume.disk, self._first_seq)
             await self._adopt([(volume.id, part) for part in parts])
 
     async def _adopt(self, parts: Iterable[tuple[str, str]]) -> None:
@@ -335,7 +342,8 @@ class Library:
         plan = self._cameras[name].plan
         local = datetime.fromtimestamp(self._clock.now() / US_PER_S, UTC).astimezone(plan.zone)
         off = plan.schedule and not inside(plan.schedule, local)
-        return "off" if off else plan.settings[0].mode, name in self._private
+        mode = "off" if off or not plan.settings else plan.settings[0].mode
+        return mode, bool({"", name} & self._private.keys())
 
     def _tell_mode(self, name: str, camera: _Camera) -> None:
         wanted = self._wanted(name)
@@ -386,14 +394,5 @@ class Library:
             log.info("%s: well again", what)
 
 
-def part_of(path: str) -> str:
-    """The name a recording has until its row is committed."""
-    return path.removesuffix(".mp4") + ".part"
-
-
-def _segment(header: Mapping[str, object]) -> Segment:
-    return Segment(**{**header, "index": bytes.fromhex(str(header["index"]))})  # type: ignore[arg-type]
-
-
-def _int(value: object) -> int | None:
-    return None if value is None else int(str(value))
+def _segment(header: Mapping[str, Any]) -> Segment:
+    return Segment(**{**header, "index": bytes.fromhex(header["index"])})

@@ -22,7 +22,6 @@ from redshank.backup import heal
 from redshank.backup.snapshot import Snapshots
 from redshank.blobs.disk import DiskBlobs
 from redshank.bus.base import Bus
-from redshank.check.names import last_epoch
 from redshank.check.rebuild import rebuild
 from redshank.check.rows import Rows
 from redshank.clock import NS_PER_S, Clock, boot_id
@@ -34,6 +33,7 @@ from redshank.judge import Judge, JudgeSettings
 from redshank.keep import Keeper
 from redshank.keep import Links as KeepLinks
 from redshank.library import Library, Plan
+from redshank.names import last_epoch
 from redshank.notify import Notifier, Route
 from redshank.pipe import Note
 from redshank.process.settings import CaptureSettings, VisionSettings
@@ -107,7 +107,13 @@ class Pair:
         streams = [s for name in self.cameras for s in wiring.streams(config, name)]
         epoch = await self._site.next_epoch()
         return _CAPTURE.dump_json(
-            CaptureSettings(tuple(streams), epoch, config.security.allow_targets, *self._site.recording(self.cameras))
+            CaptureSettings(
+                tuple(streams),
+                epoch,
+                config.security.allow_targets,
+                *self._site.recording(self.cameras),
+                silent=self._site.library.silent(self.cameras),
+            )
         )
 
     def record_more(self) -> None:
@@ -254,7 +260,7 @@ class Site:
         if new := [self.volumes.open[id].disk for id in self.volumes.taken_over]:
             # A database made anew counts from 1; the files of its predecessor must not get namesakes.
             self._least_epoch = 1 + await asyncio.to_thread(lambda: max(map(last_epoch, new)))
-        await self.library.start(self._plans(), self.volumes.open)
+        await self.library.start(self._plans(), self.volumes.open, self._least_epoch)
 
     def _plans(self) -> dict[str, Plan]:
         return {

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from sys import intern
 
-from redshank.check.names import finished_name, part_of, place_of
 from redshank.check.rows import Rows
 from redshank.check.verify import Progress, reading
 from redshank.clock import US_PER_S
@@ -21,6 +20,7 @@ from redshank.errors import RedshankError
 from redshank.media.adopt import adopt
 from redshank.media.segment_read import inspect
 from redshank.model import Segment
+from redshank.names import finished_name, part_of, place_of
 from redshank.store import recordings
 
 BATCH = 100

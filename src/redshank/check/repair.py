@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from redshank.check.names import finished_name, place_of
 from redshank.check.problem import Kind, Problem
 from redshank.check.rows import Rows
 from redshank.check.verify import reading
@@ -22,6 +21,7 @@ from redshank.errors import RedshankError
 from redshank.media.adopt import adopt, reader, sha256_of
 from redshank.media.segment_read import inspect
 from redshank.model import Gap, GapReason, Segment
+from redshank.names import finished_name, place_of
 from redshank.store import gaps, recordings
 
 BRAKE = 100

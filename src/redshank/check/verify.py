@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from redshank.check import ledger
-from redshank.check.names import IDENTITY, part_of, place_of
 from redshank.check.problem import Kind, Problem, Report
 from redshank.check.rows import Rows
 from redshank.clock import US_PER_S, Clock
@@ -21,6 +20,7 @@ from redshank.errors import StoreError
 from redshank.media.adopt import reader, sha256_of
 from redshank.media.segment_read import SegmentFile, inspect
 from redshank.model import Segment
+from redshank.names import IDENTITY, part_of, place_of
 from redshank.store import recordings
 from redshank.store.recordings import Total
 

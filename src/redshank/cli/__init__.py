@@ -19,12 +19,14 @@ from redshank.cli import (
     demo,
     doctor,
     evidence,
+    export,
     models,
     notify,
     private,
     run,
     service,
     status,
+    storage,
     verify,
 )
 from redshank.errors import RedshankError
@@ -63,12 +65,16 @@ app.command("init")(config.init)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.command("private")(private.private)
+app.command("export")(export.export)
+app.command("purge")(storage.purge)
 app.command("verify")(verify.verify)
 app.command("rebuild-index")(verify.rebuild_index)
 app.command("restore")(backup.restore)
 app.command("rollback")(backup.rollback)
 app.add_typer(backup.app, name="backup")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(storage.app, name="storage")
+app.add_typer(storage.hold, name="hold")
 app.add_typer(models.app, name="models")
 app.add_typer(notify.app, name="notify")
 app.add_typer(service.app, name="service")

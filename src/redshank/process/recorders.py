@@ -34,6 +34,8 @@ class Recorders:
 
     def open(self, settings: CaptureSettings) -> None:
         """Record every stream that is not recorded yet on the volume it names. A private one is silent before its first packet."""
+        for camera in settings.silent:
+            self._silence(camera, True)
         for volume in settings.volumes:
             fresh = [
                 record
@@ -64,8 +66,6 @@ class Recorders:
                 key = (record.camera, record.stream)
                 self._taken.add(key)
                 self._fanouts[key].attach(spool.sink(*key))
-                if record.private:
-                    self._silence(record.camera, True)
             self._recorders[volume.id] = recorder
             recorder.start()
 

@@ -38,8 +38,10 @@ class CaptureSettings:
     epoch: int
     allow_targets: tuple[str, ...] = ()
     records: tuple[RecordSettings, ...] = ()
-    """Streams to record; a camera that is private in one of them is silent altogether."""
+    """Streams to record."""
     volumes: tuple[VolumeSettings, ...] = ()
+    silent: tuple[str, ...] = ()
+    """Cameras that are private: nothing of them is kept or looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,10 @@ STEP_US = 60 * US_PER_S
 it had only gone astray little by little, and footage of long ago had its right time."""
 
 
-def begin(conn: Connection, wanted: Collection[tuple[str, str]], now: int, site: str = SITE) -> None:
-    """At a start: since it was known last, a wanted stream was not recorded because nobody ran, another because it is off. Write."""
+def begin(conn: Connection, wanted: Collection[tuple[str, str]], now: int, site: str = SITE) -> int:
+    """At a start: since it was known last, a wanted stream was not recorded because nobody ran, another because it is off.
+
+    The answer is the last epoch of the time before. Write."""
     known = recordings.streams(conn, site)
     for camera, stream in {*known, *wanted}:
         bounds = gaps.bounds(conn, camera, stream, site)
@@ -33,6 +35,8 @@ def begin(conn: Connection, wanted: Collection[tuple[str, str]], now: int, site:
         if last and last[-1].end is None and last[-1].reason is GapReason.OFF and not off:
             continue  # it was switched off all the while
         gaps.open_(conn, camera, stream, bounds[1] if bounds else now, reason, site)
+    epoch = conn.execute(select(meta.c.value).where(meta.c.site == site, meta.c.name == "epoch")).scalar()
+    return int(epoch or 0)
 
 
 def gap(conn: Connection, gap: Gap, site: str = SITE) -> None:
