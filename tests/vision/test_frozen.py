@@ -46,7 +46,7 @@ def ground(run: Run, encoding: Encoding) -> NDArray[np.float64]:
 
 
 def scene(run: Run, encoding: Encoding, frozen_from: int) -> Callable[[int], Luma]:
-    """A still place; from a frame on the sensor gives the same picture, noise and all."""
+    """A still place, without noise something that moves; from a frame on the sensor gives the same picture, noise and all."""
     base, rng = ground(run, encoding), np.random.default_rng(run.seed + 1000)
     last: list[Luma] = []
 
@@ -54,6 +54,8 @@ def scene(run: Run, encoding: Encoding, frozen_from: int) -> Callable[[int], Lum
         if number < frozen_from or not last:
             noisy = base + (rng.normal(0, run.noise, base.shape) if run.noise else 0)
             last[:] = [noisy.clip(16, 235).astype(np.uint8)]
+            if not run.noise:
+                last[0][100:140, number * 3 % 400 :][:, :30] = 230
         return last[0]
 
     return draw
@@ -104,8 +106,7 @@ def test_a_frozen_picture_is_found_within_a_minute(tmp_path: Path, runs: list[Ru
     late = []
     for run in runs:
         found = watch(run, tmp_path, FREEZES_S, ENDS_S)
-        if run.noise:
-            assert [at for at in found if at < FREEZES_S + 10] == [], run
+        assert [at for at in found if at < FREEZES_S + 10] == [], run
         if not any(at <= FREEZES_S + 60 for at in found):
             late.append(run)
     assert len(runs) - len(late) >= len(runs) * 19 / 20, late
@@ -163,6 +164,16 @@ def test_it_is_over_when_something_moves_and_when_the_noise_is_back() -> None:
     assert not any(moved[50:])
     assert back[49]
     assert not any(back[60:])
+
+
+def test_a_picture_that_stands_still_for_ten_seconds_is_none() -> None:
+    rng = np.random.default_rng(6)
+
+    def hiccup(second: int, luma: Luma) -> None:
+        if not 50 <= second < 60:
+            luma += rng.integers(0, 4, luma.shape, np.uint8)
+
+    assert not any(pictures(90, hiccup))
 
 
 def test_a_hole_a_jump_back_and_another_size_begin_anew() -> None:
