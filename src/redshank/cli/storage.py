@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -211,20 +212,17 @@ def purge(
         with err.status("Counting …"):
             for segments in found(at.store, disks, wanted, terms):
                 count.add(segments)
-        words = f"{count.files} files, {size(count.bytes)}"
         troubles = list(at.troubles)
         if not dry_run and count.files:
-            if not yes:
-                held = ", held footage too" if include_held else ""
-                typer.confirm(f"Delete {words}{held}?", abort=True, err=True)
+            held = ", held footage too" if include_held else ""
+            yes or typer.confirm(f"Delete {count.files} files, {size(count.bytes)}{held}?", abort=True, err=True)
             count, more = _delete(at, wanted, count.files)
             troubles += more
     if as_json:
         print_json({"files": count.files, "bytes": count.bytes, "dry_run": dry_run, "troubles": troubles})
     else:
         print(f"{'would delete' if dry_run else 'deleted'} {count.files} files, {size(count.bytes)}")
-        for trouble in troubles:
-            err.print(f"problem: {trouble}", highlight=False, markup=False)
+        print("".join(f"problem: {trouble}\n" for trouble in troubles), end="", file=sys.stderr)
     raise typer.Exit(1 if troubles else 0)
 
 
