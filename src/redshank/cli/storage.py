@@ -215,7 +215,8 @@ def purge(
         troubles = list(at.troubles)
         if not dry_run and count.files:
             held = ", held footage too" if include_held else ""
-            yes or typer.confirm(f"Delete {count.files} files, {size(count.bytes)}{held}?", abort=True, err=True)
+            if not yes:
+                typer.confirm(f"Delete {count.files} files, {size(count.bytes)}{held}?", abort=True, err=True)
             count, more = _delete(at, wanted, count.files)
             troubles += more
     if as_json:
