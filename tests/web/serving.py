@@ -35,9 +35,12 @@ class Place:
     studio: Studio | None = None
     masks: tuple[Polygon, ...] = ()
     status: Mapping[str, Any] = field(default_factory=dict)
+    cameras: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"yard": ("main", "sub")})
+    """Streams of each."""
     clock: FakeClock = field(default_factory=lambda: FakeClock(NOON + 3600 * US_PER_S))
 
     def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.recording = Recording(self.folder / "volume")
         self.store = Store(f"sqlite:///{self.folder}/redshank.db", self.clock)
         self.blobs = DiskBlobs(self.folder / "blobs")
@@ -52,7 +55,7 @@ class Place:
 
     @property
     def site(self) -> WebSite:
-        cameras = {"yard": WebCamera("The yard", ("main", "sub"), masks=self.masks)}
+        cameras = {name: WebCamera(f"The {name}", streams, masks=self.masks) for name, streams in self.cameras.items()}
         return WebSite(
             self.store,
             self.recording.footage,

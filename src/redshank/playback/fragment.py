@@ -78,6 +78,32 @@ def patch(block: bytearray, at: int, change: Change) -> None:
         _U64.pack_into(block, traf + 40, max(0, time + change.shift[track]))
 
 
+def patched(block: bytes, most: int, change: Change) -> tuple[bytes, int]:
+    """The whole boxes at the beginning of the block, every fragment changed, and where the next box begins: beyond the block when the
+    last one is larger. Stops before what is damaged or cut off; nothing and 0 when that is the first. `most`: all boxes together.
+    """
+    parts: list[bytes | memoryview] = []
+    view = memoryview(block)
+    at = done = 0
+    while at + HEAD.size <= len(block):
+        size, kind = HEAD.unpack_from(block, at)
+        if size < HEAD.size or at + size > most or kind not in (b"moof", b"mdat", b"free"):
+            break
+        if kind == b"moof":
+            if at + size > len(block):
+                break
+            moof = bytearray(view[at : at + size])
+            try:
+                patch(moof, 0, change)
+            except Damaged:
+                break
+            parts += [view[done:at], memoryview(moof)]
+            done = at + size
+        at += size
+    parts.append(view[done : min(at, len(block))])
+    return b"".join(parts), at
+
+
 def _trafs(block: bytes | bytearray, at: int, end: int) -> Iterator[tuple[int, int]]:
     """Place and track of each traf up to `end`. Raises Damaged."""
     while at < end:

@@ -119,11 +119,12 @@ def make_movie(plan: Plan, footage: Footage) -> Movie:
     shown = list(
         accumulate((piece.end - piece.start for piece in pieces), initial=_begins(pieces[0], loose[0], tracks))
     )
+    sets = {setup: tracks.sets(setup) for setup in tracks.setups}
     parts: list[Part] = []
     for number, (piece, part) in enumerate(zip(pieces, loose, strict=True)):
         begins = shown[number] - (piece.start - piece.segment.start)
-        place = replace(tracks.place(piece.segment.setup, number * FILE_FRAGMENTS, begins), shown=shown[0])
-        parts.append(_placed(piece, part, place, footage, tracks.sets(piece.segment.setup)))
+        place = tracks.place(piece.segment.setup, number * FILE_FRAGMENTS, begins, shown[0])
+        parts.append(_placed(piece, part, place, footage, sets[piece.segment.setup]))
     head = make_head(tracks.entries, Timing(pieces[0].start, plan.length, shown[0]))
     head += make_index([_reference(piece, part) for piece, part in zip(pieces, parts, strict=True)])
     begins_at = tuple(accumulate((part.size for part in parts), initial=len(head)))
@@ -167,9 +168,13 @@ class Tracks:
         units = parameter_sets(self._heads[setup].formats[VIDEO])
         return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
 
-    def place(self, setup: str, number: int, begins: int) -> Place:
+    @property
+    def setups(self) -> Iterable[str]:
+        return self._heads
+
+    def place(self, setup: str, number: int, begins: int, shown: int) -> Place:
         """For a file of that setup: see `Place`."""
-        return Place(number, begins, self._heads[setup], self._numbers[setup])
+        return Place(number, begins, self._heads[setup], self._numbers[setup], shown)
 
 
 def present(plan: Plan, footage: Footage) -> tuple[Plan, tuple[Segment, ...]]:
@@ -208,9 +213,12 @@ class _Loose:
 
 
 def _loose(piece: Piece, footage: Footage, head: Head, is_first: bool) -> _Loose:
-    keys = keyframes(piece.segment)
     low, high = piece.offset, piece.to
-    if piece.start > piece.segment.start or (is_first and AUDIO in head.formats):
+    begins_anew = piece.start > piece.segment.start or (is_first and AUDIO in head.formats)
+    if not begins_anew and not piece.cut:
+        return _Loose(b"", low, high, b"")
+    keys = keyframes(piece.segment)
+    if begins_anew:
         low = next((at for time, at in keys if time >= piece.start + MARGIN_US and at <= high), high)
     if piece.cut:
         high = max((at for time, at in keys if time <= piece.end - MARGIN_US), default=low)
@@ -251,6 +259,8 @@ def _begins(piece: Piece, part: _Loose, tracks: Tracks) -> int:
 def _placed(piece: Piece, part: _Loose, place: Place, footage: Footage, sets: bytes) -> Part:
     plain = Stretch(piece.segment, part.low, part.high, footage, place)
     stretch = None if part.low >= part.high else Renewed(plain, sets) if sets else plain
+    if not part.intro and not part.outro:
+        return Part(b"", stretch, b"")
     intro, outro = (renewed(moved(end, place.change), sets) for end in (part.intro, part.outro))
     return Part(intro, stretch, outro)
 

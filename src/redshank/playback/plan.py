@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from struct import Struct
 
 from redshank.model import Segment
@@ -85,29 +86,29 @@ def plan(segments: Iterable[Segment], start: int, end: int) -> Plan:
     known = {segment.seq: segment for segment in sorted(segments, key=lambda one: one.path.endswith(".mp4"))}
     ordered = sorted(known.values(), key=lambda one: (one.start, one.seq))
     pieces: list[Piece] = []
-    for number, segment in enumerate(ordered):
+    before: Piece | None = None
+    for segment, following in zip_longest(ordered, ordered[1:]):
         if segment.end <= start or segment.start >= end or segment.media_to <= segment.media_from:
             continue
-        follows = ordered[number + 1].start if number + 1 < len(ordered) else None
-        piece = _piece(_ending(segment, follows), start, end)
-        before = pieces[-1] if pieces else None
-        joined = before is not None and not before.cut and abs(piece.start - before.end) <= JOIN_US
-        pieces.append(replace(piece, joined=joined))
+        segment = _ending(segment, following.start if following else None)
+        joined = before is not None and not before.cut and abs(max(segment.start, start) - before.end) <= JOIN_US
+        before = _piece(segment, start, end, joined)
+        pieces.append(before)
     first = ordered[0] if ordered else None
     return Plan(first.camera if first else "", first.stream if first else "", start, end, tuple(pieces))
 
 
 def _ending(segment: Segment, follows: int | None) -> Segment:
     """Its end was told before the next file's first picture came: where the two nearly touch they do."""
-    if follows is None or not segment.start < follows <= segment.end + JOIN_US or follows < segment.end - JOIN_US:
+    if follows is None or follows == segment.end or abs(follows - segment.end) > JOIN_US or follows <= segment.start:
         return segment
     return replace(segment, end=follows)
 
 
-def _piece(segment: Segment, start: int, end: int) -> Piece:
+def _piece(segment: Segment, start: int, end: int, joined: bool) -> Piece:
     if start <= segment.start and segment.end <= end:
         return Piece(
-            segment, segment.media_from, segment.media_to, segment.start, segment.start, segment.end, False, False
+            segment, segment.media_from, segment.media_to, segment.start, segment.start, segment.end, False, joined
         )
     keys = keyframes(segment)
     times = [time for time, _offset in keys]
@@ -118,4 +119,4 @@ def _piece(segment: Segment, start: int, end: int) -> Piece:
         # Pictures that come after a keyframe may be shown before it: one more group is looked at.
         beyond = bisect_right(times, end - 1) + 1
         to = keys[beyond][1] if beyond < len(keys) else segment.media_to
-    return Piece(segment, offset, to, key, max(start, segment.start, key), min(end, segment.end), cut, False)
+    return Piece(segment, offset, to, key, max(start, segment.start, key), min(end, segment.end), cut, joined)

@@ -16,7 +16,7 @@ from redshank.errors import StoreError
 from redshank.media.segment import AUDIO, VIDEO
 from redshank.model import Segment
 from redshank.playback.footage import Footage
-from redshank.playback.fragment import HEAD, Change, Damaged, patch, renewed
+from redshank.playback.fragment import HEAD, Change, Damaged, patched, renewed
 from redshank.playback.header import Head
 from redshank.playback.plan import keyframes
 
@@ -54,10 +54,10 @@ def scaled(us: int, scale: int) -> int:
 
 def moved(data: bytes, change: Change) -> bytes:
     """Whole fragments with the change. Raises Damaged."""
-    block = bytearray(data)
-    if _patched(block, len(block), change) != len(block):
+    block, used = patched(data, len(data), change)
+    if used != len(data):
         raise Damaged("a fragment is cut off")
-    return bytes(block)
+    return block
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,10 @@ class Stretch:
         at = borders[bisect_right(borders, self.offset + low) - 1]
         low, high = self.offset + low, self.offset + high
         for block in self._from(at, [*borders, self.to]):
-            yield block[max(0, low - at) : high - at]
-            at += len(block)
+            end = at + len(block)
+            if low < end:
+                yield block if low <= at and end <= high else block[max(0, low - at) : high - at]
+            at = end
             if at >= high:
                 return
 
@@ -91,26 +93,26 @@ class Stretch:
         change = self.place.change
         while at < self.to:
             block, ahead = self._block(at, borders, change)
-            yield block
-            at += len(block)
-            if ahead:
-                yield from self._plain(at, ahead)
-                at += ahead
-            elif not block:
+            if not block:
                 border = borders[bisect_right(borders, at)]
                 self.footage.damage(self.segment, f"bytes {at} to {border} are damaged")
                 yield from _free(border - at)
                 at = border
+                continue
+            yield block
+            at += len(block)
+            yield from self._plain(at, ahead)
+            at += ahead
 
     def _block(self, at: int, borders: list[int], change: Change) -> tuple[bytes, int]:
         """The next whole boxes, and how many bytes of the last one lie behind them; nothing when there is damage at `at`."""
         for size in (min(BLOCK, self.to - at), borders[bisect_right(borders, at)] - at):
             try:
-                block = bytearray(self.footage.read(self.segment, at, min(BLOCK, size)))
-                used = _patched(block, self.to - at, change)
+                block = self.footage.read(self.segment, at, min(BLOCK, size))
+                found, used = patched(block, self.to - at, change)
             except StoreError:
                 continue
-            return bytes(block[:used]), max(0, used - len(block))
+            return found, max(0, used - len(block))
         return b"", 0
 
     def _plain(self, at: int, size: int) -> Iterator[bytes]:
@@ -159,25 +161,6 @@ class Renewed:
             made = b""
         size = end - at + len(self.sets)
         return made if len(made) == size else b"".join(_free(size))
-
-
-def _patched(block: bytearray, most: int, change: Change) -> int:
-    """Change every fragment that is whole in the block; the answer is where the next box begins, beyond the block when the last one is
-    larger. Stops before a damaged one; 0 when it is the first. `most`: the boxes fill so many bytes."""
-    at = 0
-    while at + HEAD.size <= len(block):
-        size, kind = HEAD.unpack_from(block, at)
-        if size < HEAD.size or at + size > most or kind not in (b"moof", b"mdat", b"free"):
-            return at
-        if kind == b"moof":
-            if at + size > len(block):
-                return at
-            try:
-                patch(block, at, change)
-            except Damaged:
-                return at
-        at += size
-    return at
 
 
 def _free(size: int) -> Iterator[bytes]:

@@ -65,7 +65,12 @@ def asked(site: Site, camera: str, stream: str, start: str, end: str, codecs: st
     return Asked(site, camera, stream, *range_of(start, end, MOST_US), accepted)
 
 
-Range = Annotated[Asked, Depends(asked)]
+async def _asked(site: Site, camera: str, stream: str, start: str, end: str, codecs: str = "") -> Asked:
+    """Of the address. Not in the pool: nothing here blocks."""
+    return asked(site, camera, stream, start, end, codecs)
+
+
+Range = Annotated[Asked, Depends(_asked)]
 
 
 def segment_of(wanted: Asked, seq: int) -> Segment:

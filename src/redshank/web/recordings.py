@@ -92,7 +92,7 @@ class Span:
     end: str
 
 
-def span(
+async def span(
     site: Site,
     camera: str,
     start: Annotated[str, Query(alias="from")],

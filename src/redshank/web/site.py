@@ -66,7 +66,8 @@ class WebSite:
         return plan(self.segments(camera, stream, start, end), start, end)
 
 
-def _site(request: Request) -> WebSite:
+async def _site(request: Request) -> WebSite:
+    """What `make_app` was given."""
     site: WebSite = request.app.state.site
     return site
 
