@@ -15,6 +15,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,7 @@ from typing import Any
 from redshank.errors import DiskFull, StoreError
 
 SAFE_EVERY = 256 * 1024 * 1024
-"""Bytes between two points from which a job goes on after a power cut; after a stop it loses none."""
+"""Bytes between two points from which a job goes on after a power cut; after a stop it loses none. Writing goes on meanwhile."""
 SPARE = 16 * 1024 * 1024
 """Bytes that stay free."""
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -67,7 +68,10 @@ class PartFile:
         self._tag = tag
         self._force = force
         self._file = -1
-        self._safe = 0
+        self._asked = 0
+        """Up to where it was told to be made safe."""
+        self._keeper = ThreadPoolExecutor(1, "export-sync")
+        self._keeping: Future[None] | None = None
 
     def __enter__(self) -> PartFile:
         if not self._force:
@@ -84,7 +88,7 @@ class PartFile:
         except OSError as error:
             raise _told(error, self.part) from error
         if state is not None and state["tag"] == self._tag and state["kept"] <= os.fstat(self._file).st_size:
-            self.size = self._safe = state["kept"]
+            self.size = self._asked = state["kept"]
             self.notes = state["notes"]
         os.ftruncate(self._file, self.size)
         os.lseek(self._file, self.size, os.SEEK_SET)
@@ -93,9 +97,10 @@ class PartFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(OSError, StoreError):
+        with suppress(StoreError):
             if kind is not None:
                 self.keep()
+        self._keeper.shutdown()
         os.close(self._file)
 
     def write(self, data: bytes) -> None:
@@ -106,8 +111,8 @@ class PartFile:
         except OSError as error:
             raise _told(error, self.part) from error
         self.size += len(data)
-        if self.size - self._safe >= SAFE_EVERY:
-            self.keep()
+        if self.size - self._asked >= SAFE_EVERY and (self._keeping is None or self._keeping.done()):
+            self._begin_keeping()
 
     def patch(self, offset: int, data: bytes) -> None:
         """Change bytes that were written."""
@@ -124,18 +129,33 @@ class PartFile:
 
     def keep(self) -> None:
         """From here the job can go on, even after a power cut."""
+        self._begin_keeping()
+        self._kept()
+
+    def _begin_keeping(self) -> None:
+        self._kept()
+        self._asked = self.size
+        state = json.dumps({"v": 1, "tag": self._tag, "kept": self.size, "notes": self.notes})
+        self._keeping = self._keeper.submit(self._keep, state)
+
+    def _kept(self) -> None:
+        """Wait for the last one, and hear how it went."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.result()
+
+    def _keep(self, state: str) -> None:
         try:
             os.fdatasync(self._file)
-            state = {"v": 1, "tag": self._tag, "kept": self.size, "notes": self.notes}
             new = self.state.with_name(f".{self.state.name}")
-            new.write_text(json.dumps(state))
+            new.write_text(state)
             new.replace(self.state)
         except OSError as error:
             raise _told(error, self.part) from error
-        self._safe = self.size
 
     def finish(self) -> None:
         """Durable, then there."""
+        self._kept()
         try:
             os.fsync(self._file)
             put_in_place(self.part, self.path, self._force)
