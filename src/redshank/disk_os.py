@@ -111,6 +111,9 @@ class OsDisk:
         ):
             try:
                 os.link(old_leaf, new_leaf, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+            except FileExistsError:  # done already, when the answer of a server was lost: the next try finds it
+                if not _same((old_leaf, source), (new_leaf, target)):
+                    raise
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
@@ -298,6 +301,11 @@ def _rename_instead(old: tuple[str, int], new: tuple[str, int]) -> None:
         raise FileExistsError(errno.EEXIST, "")
     os.rename(old[0], new[0], src_dir_fd=old[1], dst_dir_fd=new[1])
     os.close(os.open(old[0], _NEW, mode=0o600, dir_fd=old[1]))
+
+
+def _same(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    a, b = (os.lstat(leaf, dir_fd=folder) for leaf, folder in (one, other))
+    return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
 
 
 def _there(leaf: str, folder: int) -> bool:

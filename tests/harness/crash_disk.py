@@ -93,7 +93,7 @@ class CrashDisk:
 
     def __init__(self, now: Callable[[], int] = lambda: 0) -> None:
         self.log: list[Call] = []
-        self._now = now
+        self.now = now
         self._root = _Folder()
         self._open: dict[int, tuple[str, _File]] = {}
         self._handles = count(3)
@@ -103,7 +103,7 @@ class CrashDisk:
     def after_crash(self, damage: Damage, entries: Entries = "absent", seed: int = 0) -> CrashDisk:
         """A disk as a power cut at this moment would leave this one; all of it is safe."""
         chance = random.Random(seed)
-        left = CrashDisk(self._now)
+        left = CrashDisk(self.now)
         files: dict[_File, _File] = {}
 
         def copied(folder: _Folder) -> _Folder:
@@ -184,6 +184,8 @@ class CrashDisk:
         *folders, leaf = _parts(new)
         folder = self._folder(folders, make=True)
         assert folder is not None
+        if folder.get(leaf) is node:
+            return
         if folder.get(leaf) is not None:
             raise StoreError(f"{new} exists already")
         folder.put(leaf, node)
@@ -255,7 +257,7 @@ class CrashDisk:
         return Space(1 << 40, 1 << 41)
 
     def _did(self, call: str, *arguments: object) -> None:
-        self.log.append(Call(call, arguments, self._now()))
+        self.log.append(Call(call, arguments, self.now()))
 
     def _file(self, name: str) -> _File | None:
         *folders, leaf = _parts(name)
