@@ -104,11 +104,11 @@ def facts(conn: sqlite3.Connection) -> Facts:
         conn.execute("SELECT version_num FROM alembic_version").fetchone() if counts.get("alembic_version") else None
     )
     mark = (
-        conn.execute("SELECT value FROM meta WHERE site = ? AND name = 'mark'", (SITE,)).fetchone()
+        conn.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE site = ? AND name = 'mark'", (SITE,)).fetchone()
         if "meta" in counts
         else None
     )
-    return Facts(schema[0] if schema else "", counts, int(mark[0]) if mark else 0)
+    return Facts(schema[0] if schema else "", counts, mark[0] if mark else 0)
 
 
 def _tables(conn: sqlite3.Connection) -> list[str]:

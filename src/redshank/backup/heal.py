@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,12 @@ from redshank.clock import Clock, rfc3339
 from redshank.errors import StoreError
 from redshank.store.base import Store
 
-log = logging.getLogger(__name__)
-
 DEEP_BYTES = 64_000_000
 """Databases up to this size are looked at thoroughly at each start; larger ones by SQLite's quick check, and thoroughly once a day."""
 WANTED = "rebuild.wanted"
-_NOT_DAMAGE = {sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
-               sqlite3.SQLITE_FULL, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_INTERRUPT}  # fmt: skip
+_DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_NOTADB}
+_UNREADABLE = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+"""What SQLite says of a damaged file. Anything else (locked, no permission, no space, no memory) says nothing about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +67,7 @@ def at_start(data: Path, clock: Clock) -> Healed | None:
     Raises StoreError when it can neither be read nor replaced (permissions, a full disk): nothing is changed then.
     """
     damage = check(data)
-    if damage is None:
-        return None
-    healed = heal(data, damage, clock)
-    log.error("%s", healed)
-    return healed
+    return None if damage is None else heal(data, damage, clock)
 
 
 def check(data: Path) -> Damage | None:
@@ -146,7 +140,9 @@ def _look(path: Path, deep: bool) -> tuple[str, Facts]:
             trouble = database.unsound(conn, deep)
             return trouble, nothing if trouble else database.facts(conn)
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _NOT_DAMAGE:
+            # Python's own errors (text that is none) carry no code.
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+            if code & 0xFF not in _DAMAGE and code not in _UNREADABLE:
                 raise
             return str(error), nothing
 

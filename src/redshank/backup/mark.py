@@ -102,9 +102,11 @@ def _raise(conn: sqlite3.Connection) -> tuple[int, Mark] | None:
     try:
         seen = _data_version(conn)
         values = dict(
-            conn.execute("SELECT name, value FROM meta WHERE site = ? AND name IN ('mark', 'epoch')", (SITE,))
+            conn.execute(
+                "SELECT name, CAST(value AS INTEGER) FROM meta WHERE site = ? AND name IN ('mark', 'epoch')", (SITE,)
+            )
         )
-        mark = Mark(int(values.get("mark", 0)) + 1, int(values.get("epoch", 0)), version("redshank"))
+        mark = Mark(values.get("mark", 0) + 1, values.get("epoch", 0), version("redshank"))
         conn.execute("INSERT OR REPLACE INTO meta (site, name, value) VALUES (?, 'mark', ?)", (SITE, str(mark.number)))
         conn.execute("COMMIT")
     except sqlite3.Error:
