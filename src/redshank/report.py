@@ -14,12 +14,10 @@ from redshank.config.load import Loaded, check_labels
 from redshank.config.schema import Config
 from redshank.hub import Hub
 from redshank.judge import Judge
-from redshank.keep import Keeper
-from redshank.library import Library
 from redshank.model import Alert, CameraState, CameraStatus, Observation, TrackState
 from redshank.notify import ChannelHealth, Notifier
+from redshank.recordings import Recordings
 from redshank.supervisor import Worker
-from redshank.volumes import Volumes
 
 RATE_S = 5.0
 
@@ -37,9 +35,7 @@ class Subject:
     problems: Sequence[str]
     """Of the configuration."""
     loaded: Loaded
-    library: Library
-    volumes: Volumes
-    keeper: Keeper
+    recordings: Recordings
 
 
 class Reporter:
@@ -72,8 +68,8 @@ class Reporter:
             "detections": sum(a.detections for a in s.hub.analysed.values()),
             "alerts": self._alerts(),
             "channels": channels,
-            "recordings": {"waiting": s.library.waiting, "volumes": self._volumes()},
-            "storage": s.keeper.status,
+            "recordings": {"waiting": s.recordings.library.waiting, "volumes": self._volumes()},
+            "storage": s.recordings.keeper.status,
             "bus": {"url": s.config.bus.url, "unsent": s.hub.unsent, **s.hub.bus_stats()},
             "processes": {w.name: {"pid": w.pid, "starts": w.starts} for w in s.workers},
         }
@@ -81,8 +77,7 @@ class Reporter:
     def _problems(self) -> Sequence[str]:
         s = self._subject
         found = [*s.problems, *(f"{who}: {why}" for who, why in s.hub.trouble.items())]
-        found += [f"volume {name}: {why}" for name, why in s.volumes.trouble.items()]
-        found += [f"{what}: {why}" for what, why in s.library.trouble.items()]
+        found += s.recordings.troubles()
         found += [
             f"{w.name}: {w.failing}; it is started again"
             for w in s.workers
@@ -109,7 +104,7 @@ class Reporter:
             for stream in camera.streams:
                 state = s.hub.states.get((name, stream)) or CameraState(name, stream, CameraStatus.CONNECTING, now, now)
                 entry = {**encode(state), "friendly_name": camera.friendly_name or name}
-                if recording := s.library.state(name, stream):
+                if recording := s.recordings.library.state(name, stream):
                     entry["recording"] = recording
                 if camera.detect.enabled and stream == camera.detect_stream:
                     entry["analysed"] = self._analysed(name, now)
@@ -135,8 +130,8 @@ class Reporter:
     def _volumes(self) -> dict[str, Any]:
         s = self._subject
         return {
-            name: {"path": str(s.volumes.open[id].root), "buffer": s.library.buffers.get(id, {})}
-            for name, id in s.volumes.ids.items()
+            name: {"path": str(s.recordings.volumes.open[id].root), "buffer": s.recordings.library.buffers.get(id, {})}
+            for name, id in s.recordings.volumes.ids.items()
         }
 
     def _detector(self) -> dict[str, Any]:

@@ -1,0 +1,117 @@
+"""Everything of a site about footage: its volumes, the library, the keeper, the copies of the database, and their settings."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+
+from redshank import wiring
+from redshank.backup import heal
+from redshank.backup.snapshot import Snapshots
+from redshank.check.rebuild import rebuild
+from redshank.check.rows import Rows
+from redshank.clock import Clock, boot_id
+from redshank.config.schema import Config
+from redshank.keep import Keeper, Links
+from redshank.library import Library, Plan
+from redshank.model import CameraState
+from redshank.names import last_epoch
+from redshank.record_settings import RecordSettings, VolumeSettings
+from redshank.storage import Kept
+from redshank.store.base import Store
+from redshank.volumes import Volumes
+
+log = logging.getLogger(__name__)
+
+Part = tuple[str, Callable[[], Awaitable[None]]]
+
+
+class Recordings:
+    """One per site. `start`, then run its `parts`, then `close`."""
+
+    def __init__(
+        self, config: Config, folder: Path, store: Store, clock: Clock, states: Mapping[tuple[str, str], CameraState]
+    ) -> None:
+        self._config = config
+        self._folder = folder
+        self._store = store
+        self._boot = boot_id()
+        self._told: dict[str, str] = {}
+        """Trouble of the keeper."""
+        self.library = Library(store, clock, states, self._boot)
+        self.volumes = Volumes(wiring.volume_paths(config, folder), store, clock, config.site)
+        self.keeper = Keeper(wiring.retention(config), Links(store, clock, self._kept, self._told.__setitem__))
+        self.snapshots = Snapshots(folder, clock, config.backup.every) if config.backup.enabled else None
+        self.least_epoch = 1
+        """A database made anew counts from 1; the files of its predecessor must not get namesakes."""
+
+    async def start(self) -> None:
+        await self.volumes.start()
+        if new := [self.volumes.open[id].disk for id in self.volumes.taken_over]:
+            self.least_epoch = 1 + await asyncio.to_thread(lambda: max(map(last_epoch, new)))
+        await self.library.start(self._plans(), self.volumes.open, self.least_epoch)
+
+    def parts(self, opened: Callable[[], None]) -> list[Part]:
+        """What runs as long as the site does. `opened`: a volume can be used after all."""
+
+        async def on_opened(_name: str) -> None:
+            self.library.plan(self._plans())
+            opened()
+
+        found: list[Part] = [
+            ("library", self.library.run),
+            ("volumes", partial(self.volumes.run, on_opened)),
+            ("keeper", self.keeper.run),
+            ("index", self._rebuild_index),
+        ]
+        return found if self.snapshots is None else [*found, ("backup", self.snapshots.run)]
+
+    def settings(self, cameras: Iterable[str]) -> tuple[tuple[RecordSettings, ...], tuple[VolumeSettings, ...]]:
+        """What a capture process records, and where: as user, schedule and disks have it now."""
+        records = tuple(self.library.settings(cameras))
+        site, buffer = self._config.site, self._config.storage.buffer
+        used = sorted({record.volume for record in records})
+        return records, tuple(VolumeSettings(id, str(self.volumes.open[id].root), site, buffer) for id in used)
+
+    def troubles(self) -> list[str]:
+        """What is wrong, one line each."""
+        found = [f"volume {name}: {why}" for name, why in self.volumes.trouble.items()]
+        found += [f"{what}: {why}" for what, why in {**self.library.trouble, **self._told}.items() if why]
+        backup = self.snapshots.trouble if self.snapshots is not None else ""
+        return [*found, *([backup] if backup else [])]
+
+    def close(self) -> None:
+        """After everything has stopped."""
+        if self.snapshots is not None:
+            self.snapshots.close()
+        for volume in self.volumes.open.values():
+            volume.close()
+
+    def _plans(self) -> dict[str, Plan]:
+        config = self._config
+        return {name: wiring.plan(config, name, self.volumes.ids, self._boot) for name in wiring.active(config)}
+
+    def _kept(self) -> list[Kept]:
+        """The volumes as the keeper sees them; in its thread."""
+        reserves = wiring.reserves(self._config)
+        return [
+            Kept(id, name, self.volumes.open[id].disk, reserves.get(name), partial(self._volume_trouble, name))
+            for name, id in list(self.volumes.ids.items())
+        ]
+
+    def _volume_trouble(self, name: str) -> str:
+        return self.volumes.trouble.get(name, "")
+
+    async def _rebuild_index(self) -> None:
+        """Footage the database does not know (it is new, or an older one was put back) comes into it while everything runs."""
+        wanted = heal.wanted(self._folder)
+        disks = {id: self.volumes.open[id].disk for id in (self.volumes.open if wanted else self.volumes.taken_over)}
+        if disks:
+            found = await asyncio.to_thread(rebuild, Rows(self._store, self._config.site), disks)
+            log.info("the index of the footage was made again: files=%d added=%d", found.files, found.added)
+        if wanted:
+            await asyncio.to_thread(heal.rebuilt, self._folder)
+        self.volumes.taken_over.clear()
