@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from redshank.config.schema import Config
 
 FASTEST = 100_000
+Cameras = Annotated[list[str] | None, typer.Argument(help="One camera or several.", metavar="CAMERA…")]
+From = Annotated[str, typer.Option("--from", help="2026-11-21T14:30:00+01:00, 2026-11-21 14:30 or 14:30 (today).")]
+To = Annotated[str, typer.Option("--to", help="As --from, or now.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="File, or folder for several; default: here.")]
+Zip = Annotated[bool, typer.Option("--zip", help="Evidence: one archive with a signed manifest.")]
+Timelapse = Annotated[str, typer.Option("--timelapse", "--speed", help="So many times as fast, such as 60x.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +39,14 @@ class _Order:
 
 
 def export(
-    cameras: Annotated[list[str] | None, typer.Argument(help="One camera or several.", metavar="CAMERA…")] = None,
-    from_: Annotated[
-        str, typer.Option("--from", help="2026-11-21T14:30:00+01:00, 2026-11-21 14:30 or 14:30 (today).")
-    ] = "",
-    to: Annotated[str, typer.Option("--to", help="As --from, or now.")] = "",
+    cameras: Cameras = None,
+    from_: From = "",
+    to: To = "",
     alert: Annotated[str, typer.Option("--alert", help="Instead: the footage of this alert.")] = "",
     stream: Annotated[str, typer.Option("--stream", help="main or sub.")] = "main",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File, or folder for several; default: here.")
-    ] = None,
-    as_zip: Annotated[bool, typer.Option("--zip", help="Evidence: one archive with a signed manifest.")] = False,
-    timelapse: Annotated[str, typer.Option("--timelapse", "--speed", help="So many times as fast, such as 60x.")] = "",
+    output: Output = None,
+    as_zip: Zip = False,
+    timelapse: Timelapse = "",
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     config: Annotated[Path | None, typer.Option("--config", help="Configuration file.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder; default: the configuration's.")] = None,
@@ -72,10 +74,7 @@ def export(
         said = _lapses(source, order, speed) if speed else _clips(source, order, folder if as_zip else None)
     for trouble in found.troubles:
         typer.echo(f"volume: {trouble}", err=True)
-    if as_json:
-        print_json(said)
-    else:
-        _print(said)
+    (print_json if as_json else _print)(said)
     raise typer.Exit(1 if said["without_footage"] else 0)
 
 

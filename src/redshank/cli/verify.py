@@ -22,9 +22,7 @@ SHOWN = 200
 
 
 def verify(
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Make the database agree with the files. Deletes no footage.")
-    ] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Make the database agree; deletes no footage.")] = False,
     deep: Annotated[bool, typer.Option("--deep", help="Read every byte: finds damage inside files.")] = False,
     accept_loss: Annotated[
         bool,

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.container import InputContainer, OutputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
@@ -117,20 +118,23 @@ def join(films: Sequence[Path], path: Path, fps: int) -> None:
     begins = 0
     try:
         with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as whole:
-            out = None
-            for film in films:
-                with av.open(str(film)) as source:
-                    stream = source.streams.video[0]
-                    out = whole.add_stream_from_template(stream) if out is None else out
-                    count = 0
-                    for packet in source.demux(stream):
-                        if packet.dts is None or packet.pts is None:
-                            continue
-                        assert packet.time_base is not None
-                        shift = round(Fraction(begins, fps) / packet.time_base)
-                        packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, out
-                        whole.mux(packet)
-                        count += 1
-                    begins += count
+            out: av.VideoStream | None = None
+            for one in films:
+                with av.open(str(one)) as source:
+                    out = out or whole.add_stream_from_template(source.streams.video[0])
+                    begins += _append(source, whole, out, Fraction(begins, fps))
     except (av.FFmpegError, OSError) as error:
         raise StoreError(f"cannot write {path}: {error}") from error
+
+
+def _append(source: InputContainer, whole: OutputContainer, out: av.VideoStream, begins_s: Fraction) -> int:
+    """The pictures of one film behind those before it; how many."""
+    count = 0
+    for packet in source.demux(source.streams.video[0]):
+        if packet.dts is None or packet.pts is None or packet.time_base is None:
+            continue
+        shift = round(begins_s / packet.time_base)
+        packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, out
+        whole.mux(packet)
+        count += 1
+    return count
