@@ -757,7 +757,7 @@ def test_random_policies_on_the_database_against_a_simple_model(tmp_path: Path) 
 @pytest.mark.torture
 @pytest.mark.timeout(1200)
 def test_ten_thousand_random_policies_on_the_database(tmp_path: Path) -> None:
-    """rel:T47."""
+    """rel:T47: 547 s on a busy two-core machine."""
     assert random_policies_differ(tmp_path, 10_000) == 0
 
 
