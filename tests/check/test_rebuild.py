@@ -45,6 +45,16 @@ def test_a_hole_becomes_a_gap_nobody_can_explain(site: Recorded) -> None:
     assert site.gaps() == [(segments[2].start, segments[2].end, GapReason.UNKNOWN)]
 
 
+def test_files_that_meet_leave_no_gap_of_microseconds(site: Recorded) -> None:
+    """A file counts 1/90,000 s: its end is some µs beside the next one's start."""
+    start, step = 10**15, LENGTH_S * US_PER_S
+    for n, at in enumerate((start, start + step + 5, start + 2 * step + 3)):
+        site.file(SegmentHead(SITE, "porch", "main", FIRST + n, 1, VOLUME, at, 0, ""))
+    rebuild(site.rows_of, site.disks)
+    assert site.gaps() == []
+    assert [row.end for row in site.rows()[:2]] == [row.start for row in site.rows()[1:]]
+
+
 def test_what_a_crash_left_is_taken_over(site: Recorded) -> None:
     """Interrupted footage, footage linked but not yet known, and a file being written now."""
     segments = site.record(2)

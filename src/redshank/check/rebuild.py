@@ -8,11 +8,12 @@ not computed (that would read every byte); `verify --deep` checks such files by 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from sys import intern
 
-from redshank.check.rows import Rows
+from redshank.check.rows import Rows, joined
 from redshank.check.verify import Progress, reading
 from redshank.clock import US_PER_S
 from redshank.disk import Disk
@@ -64,17 +65,19 @@ def rebuild(rows: Rows, disks: Mapping[str, Disk], progress: Progress | None = N
     # Reading a file takes about as long as committing its row; both count as one step.
     steps, found = 2 * len(names), list[_Found]()
     right: dict[str, Segment] = {}
+    starts: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for done, (volume, name) in enumerate(names, 1):
         known = rows.of(volume, finished_name(name))
         rebuilt.files += 1
         if known is not None and disks[volume].size(finished_name(name)) == known.size:
             rebuilt.known += 1
             _latest(right, known)
+            starts[known.camera, known.stream].append(known.start)
         elif (one := _read(disks[volume], volume, name, rows.site, rebuilt)) is not None:
             found.append(one)
             _latest(right, one.row)
         told(done, steps)
-    found = [replace(one, row=_put_right(one.row, right, rebuilt)) for one in found]
+    found = _joined([replace(one, row=_put_right(one.row, right, rebuilt)) for one in found], starts)
     found.sort(key=lambda one: (one.row.camera, one.row.stream, one.row.start, one.row.seq))
     for begin in range(0, len(found), BATCH):
         _commit(rows, disks, found[begin : begin + BATCH])
@@ -84,6 +87,15 @@ def rebuild(rows: Rows, disks: Mapping[str, Disk], progress: Progress | None = N
     rebuilt.adopted = sum(bool(one.part) for one in found)
     rebuilt.footage_us = sum(one.row.end - one.row.start for one in found)
     return rebuilt
+
+
+def _joined(found: Sequence[_Found], starts: defaultdict[tuple[str, str], list[int]]) -> list[_Found]:
+    """What meets in the files meets in the rows. `starts`: of rows that are known, by stream."""
+    for one in found:
+        starts[one.row.camera, one.row.stream].append(one.row.start)
+    for times in starts.values():
+        times.sort()
+    return [replace(one, row=joined(one.row, starts[one.row.camera, one.row.stream])) for one in found]
 
 
 def _ours(disk: Disk) -> Iterable[str]:

@@ -107,7 +107,7 @@ def _describe(rows: Rows, disk: Disk, problem: Problem, segment: Segment) -> Don
     row = found.row(segment.path, size, digest, segment.motion)
     shift = segment.start - row.start if segment.boot else 0
     row = replace(row, volume=segment.volume, start=row.start + shift, end=row.end + shift)
-    rows.replace(row)
+    rows.replace(rows.joined(row))
     words = f"its row now says what is whole: {(row.end - row.start) / 1e6:.1f} s"
     return Done(problem, words if found.tail else f"{words}; the rest is a gap: lost", True)
 
@@ -124,7 +124,7 @@ def _take_in(rows: Rows, disk: Disk, problem: Problem) -> Done:
     place = place_of(path)
     if place is None or recordings.key(row) != place.key:
         return Done(problem, f"left: it holds footage of {row.camera}/{row.stream} {row.seq}", False)
-    row = replace(row, volume=problem.volume)
+    row = rows.joined(replace(row, volume=problem.volume))
     known = rows.same(row)
     if known is not None and (known.volume, known.path) != (row.volume, row.path):
         return Done(problem, "left: another file is known as this footage; this is a second copy", False)

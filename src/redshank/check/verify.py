@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from redshank.check import ledger
 from redshank.check.problem import Kind, Problem, Report
-from redshank.check.rows import Rows
+from redshank.check.rows import SAME_US, Rows
 from redshank.clock import US_PER_S, Clock
 from redshank.disk import Disk
 from redshank.errors import StoreError
@@ -31,8 +31,6 @@ AHEAD_US = 60 * US_PER_S
 """Clocks of two machines may differ by so much before a time counts as future."""
 SETTLE_S = 3.0
 """A file is closed, linked, told and committed within this; what stays in between longer is left over."""
-SAME_US = 1000
-"""Lengths that differ by less are equal."""
 FOREIGN_SHOWN = 100
 
 
