@@ -266,6 +266,24 @@ def test_an_unmounted_volume_is_not_written_until_it_is_back(pair: tuple[Volume,
     put(pair[1], "again.part")
 
 
+def test_who_writes_sees_by_himself_that_the_disk_is_gone_and_back(pair: tuple[Volume, Volume], tmp_path: Path) -> None:
+    """rel:T11: at the next sync, without anybody asking `still_there`."""
+    disk, root = pair[1].disk, pair[0].root
+    file = disk.create(NAME)
+    disk.append(file, b"footage")
+    disk.sync(file)
+    root.rename(tmp_path / "unplugged")
+    root.mkdir()
+    for call in (lambda: disk.sync(file), lambda: disk.append(file, b"x"), lambda: disk.create("other.part")):
+        with pytest.raises(StoreError, match="right disk mounted"):
+            call()
+    assert listing(root) == {}
+    root.rmdir()
+    (tmp_path / "unplugged").rename(root)
+    put(pair[1], "other.part")
+    assert disk.read(NAME, 0, 99) == b"footage"
+
+
 def test_a_disk_swapped_while_running_is_not_written(pair: tuple[Volume, Volume], tmp_path: Path) -> None:
     """rel:T11."""
     root = pair[0].root
@@ -293,7 +311,7 @@ def test_a_deleted_root_is_made_again_with_its_identity_and_told(pair: tuple[Vol
     owner, recorder = pair
     put(recorder)
     shutil.rmtree(owner.root.parent)
-    with pytest.raises(StoreError, match="deleted while"):
+    with pytest.raises(StoreError, match="is the disk mounted"):
         put(recorder)
     assert "mounted" in still_there(recorder)  # making it again is the owner's
     for volume in (owner, recorder):

@@ -13,7 +13,7 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -44,6 +44,8 @@ class OsDisk:
         self.root = root
         self.trouble = ""
         """Why nothing may be written or deleted now; set by whoever watches the volume, from any thread."""
+        self.look: Callable[[], object] = lambda: None
+        """Called before each `create` and `sync`, to set `trouble` or to `move`: who writes sees for himself, within seconds."""
         self._open: dict[int, str] = {}
         self._durable: set[tuple[str, ...]] = set()
         """Folders whose own entry is known to be on the disk."""
@@ -67,6 +69,7 @@ class OsDisk:
 
     def create(self, name: str) -> int:
         *folders, leaf = _parts(name)
+        self.look()
         with self._writing("create", name):
             file = self._made(folders, leaf)
             try:
@@ -91,6 +94,7 @@ class OsDisk:
                 rest = rest[os.write(file, rest) :]
 
     def sync(self, file: int) -> None:
+        self.look()
         with self._writing("sync", self._open[file]):
             os.fdatasync(file)
             if self._nameless(file):  # somebody deleted it: what has no name does not survive

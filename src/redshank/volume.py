@@ -18,6 +18,7 @@ import logging
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from redshank.clock import Clock, new_id
@@ -96,7 +97,8 @@ def open_volume(path: Path, known: Known | None, clock: Clock, site: str) -> Vol
 
 
 def join_volume(path: Path, volume: str, site: str) -> Volume:
-    """Use a volume that another process of ours owns. Raises VolumeRefused when it is not there."""
+    """Use a volume that another process of ours owns. Its disk looks by itself, before each file and each sync, whether it is still
+    there. Raises VolumeRefused when it is not."""
     try:
         disk = OsDisk(path)
     except StoreError as error:
@@ -108,7 +110,9 @@ def join_volume(path: Path, volume: str, site: str) -> Volume:
     except BaseException:
         disk.shut()
         raise
-    return Volume(volume, path, disk, found.opened if found else 0, site, None)
+    joined = Volume(volume, path, disk, found.opened if found else 0, site, None)
+    disk.look = partial(still_there, joined)
+    return joined
 
 
 def still_there(volume: Volume) -> str:
