@@ -302,3 +302,16 @@ async def test_a_camera_that_is_not_recorded_can_be_private_too(store: Store, cl
         store.write(lambda conn: ledger.set_private(conn, "", True, None)).result()
         await eventually(lambda: site.library.silent(["yard"]) == ("yard",), clock, 1.0)
         assert site.capture.of("record")[-1].header["private"] is True
+
+
+async def test_a_gap_ends_when_a_file_begins_also_when_it_was_told_late(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with running(store, clock, tmp_path) as site:
+        early = segment(1, -0.5, 2)
+        await site.library.on_note(told("running", early))
+        await eventually(lambda: site.library.waiting == 0, clock)
+        assert site.gaps() == []
+        await site.library.on_note(told("segment", replace(early, end=START + 30 * US_PER_S)))
+        await eventually(site.rows, clock)
+        assert site.gaps() == []

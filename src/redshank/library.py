@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from zoneinfo import ZoneInfo
 from redshank.activity import Activity, followed
 from redshank.clock import US_PER_S, Clock, rfc3339
 from redshank.clock_watch import ClockWatch
+from redshank.entries import Adopted, Begun, Entries
 from redshank.errors import RedshankError, StoreError
 from redshank.media.adopt import adopt
 from redshank.model import Alert, CameraState, CameraStatus, Gap, GapReason, Observation, Segment
@@ -31,20 +31,16 @@ from redshank.names import leftovers, part_of
 from redshank.pipe import Note
 from redshank.record_settings import SEQ_BITS, Mode, RecordSettings
 from redshank.schedule import Span, inside
-from redshank.store import ledger, recordings
-from redshank.store.base import Store, is_bug
-from redshank.store.gaps import LONGEST_US
+from redshank.store import ledger
+from redshank.store.base import Store
 from redshank.volume import Volume
 
 log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 TICK_S = 1.0
-RETRY_S = 1.0
 UNRECORDED_US = 12 * US_PER_S
 """Nothing new on disk for so long is told (rel:T16 asks for 15 s)."""
-MOTION_LATER_US = 5 * US_PER_S
-"""Analysis may be this far behind when a file is closed."""
 KEEP_EVERY_US = US_PER_S
 
 
@@ -56,13 +52,6 @@ class Plan:
     """One per recorded stream, before schedule and private switch."""
     schedule: tuple[Span, ...]
     zone: ZoneInfo
-
-
-@dataclass(frozen=True, slots=True)
-class _Adopted:
-    """A file that a crash left, made whole."""
-
-    segment: Segment
 
 
 @dataclass(slots=True)
@@ -94,9 +83,7 @@ class Library:
         self._volumes: Mapping[str, Volume] = {}
         self._states = states
         self._cameras: dict[str, _Camera] = {}
-        self._waiting: deque[Segment | Gap | _Adopted] = deque()
-        self._arrived = asyncio.Event()
-        self._motion_later: deque[tuple[int, Segment]] = deque()
+        self._entries = Entries(store, clock, self._unmark, self._note)
         self._begun = clock.now()
         self._tell: dict[str, Callable[[Note], bool]] = {}
         self._private: Mapping[str, int | None] = {}
@@ -107,7 +94,7 @@ class Library:
     @property
     def waiting(self) -> int:
         """Rows not committed yet."""
-        return len(self._waiting)
+        return self._entries.waiting
 
     async def start(self, plans: Mapping[str, Plan], volumes: Mapping[str, Volume], least_epoch: int = 1) -> None:
         """Since it was recorded last, every stream has a gap; which cameras are private is known. Files follow in `run`.
@@ -137,13 +124,12 @@ class Library:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._adopt_all())
-            group.create_task(self._commit_forever())
+            group.create_task(self._entries.run())
             group.create_task(self._watch_forever())
 
     async def drain(self) -> None:
         """At the end, when capture is gone: what it closed last becomes rows."""
-        while self._waiting:
-            await self._commit_next()
+        await self._entries.drain()
 
     def settings(self, cameras: Iterable[str]) -> list[RecordSettings]:
         """For a capture process that starts: its cameras' streams as they should be recorded now."""
@@ -191,17 +177,23 @@ class Library:
         match note.kind:
             case "segment":
                 self._forget_running(segment := _segment(h))
-                self._wait_for(segment)
+                self._entries.put(segment)
             case "running":
-                self.running[h["camera"], h["stream"]] = _segment(h)
+                self._runs(_segment(h))
             case "gap":
-                self._wait_for(self._gap(h))
+                self._entries.put(self._gap(h))
             case "volume":
                 self.buffers[h["id"]] = h
                 self._note(f"recording on {h['id']}", h["trouble"])
             case _:
                 return False
         return True
+
+    def _runs(self, segment: Segment) -> None:
+        key = (segment.camera, segment.stream)
+        if key not in self.running or self.running[key].seq != segment.seq:
+            self._entries.put(Begun(segment))
+        self.running[key] = segment
 
     def _forget_running(self, segment: Segment) -> None:
         key = (segment.camera, segment.stream)
@@ -250,57 +242,6 @@ class Library:
         tell = self._tell.get(camera)
         return tell is not None and tell(note)
 
-    # --- rows --------------------------------------------------------------------------------------------------------
-
-    def _wait_for(self, item: Segment | Gap | _Adopted) -> None:
-        segment = item.segment if isinstance(item, _Adopted) else item
-        if isinstance(segment, Segment) and not 0 < segment.end - segment.start <= LONGEST_US:
-            log.error("a recording has an impossible length; its file stays", extra={"file": segment.path})
-            return
-        self._waiting.append(item)
-        self._arrived.set()
-
-    async def _commit_forever(self) -> None:
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._waiting:
-                await self._commit_next()
-
-    async def _commit_next(self) -> None:
-        """Everything that waits, in one go and in order; what was committed is marked so on the disk."""
-        items = list(self._waiting)
-        writes = [asyncio.wrap_future(self._store.write(self._row(item))) for item in items]
-        answers = await asyncio.gather(*writes, return_exceptions=True)
-        failed = [answer for answer in answers if isinstance(answer, BaseException)]
-        if refused := next((error for error in failed if isinstance(error, StoreError) and not is_bug(error)), None):
-            # A row that was committed all the same is replaced by itself.
-            self._note("recordings", f"{refused}; {len(items)} files wait for their row")
-            await self._clock.sleep(RETRY_S)
-            return
-        for error in failed:
-            log.error("a recording could not be put into the index; its file stays", exc_info=error)
-        self._note("recordings", "")
-        for _ in items:
-            self._waiting.popleft()
-        segments = [item.segment if isinstance(item, _Adopted) else item for item in items if not isinstance(item, Gap)]
-        now = self._clock.now()
-        self._motion_later += [(now + MOTION_LATER_US, segment) for segment in segments if segment.motion is None]
-        await asyncio.to_thread(self._unmark, segments)
-
-    def _row(self, item: Segment | Gap | _Adopted) -> Callable[..., object]:
-        if isinstance(item, Gap):
-            return partial(ledger.gap, gap=item)
-        if isinstance(item, _Adopted):
-            return partial(ledger.adopted, segment=item.segment)
-        return partial(ledger.closed, segment=item)
-
-    def _unmark(self, segments: Iterable[Segment]) -> None:
-        """In a thread. A mark that stays only means that the next start looks at the file once more."""
-        for segment in segments:
-            with contextlib.suppress(StoreError, KeyError):
-                self._volumes[segment.volume].disk.unlink(part_of(segment.path))
-
     # --- files left by a crash ---------------------------------------------------------------------------------------
 
     async def _adopt_all(self) -> None:
@@ -319,7 +260,7 @@ class Library:
                 continue
             if segment is not None:
                 log.info("adopted what a crash left", extra={"file": segment.path})
-                self._wait_for(_Adopted(segment))
+                self._entries.put(Adopted(segment))
 
     # --- once a second -----------------------------------------------------------------------------------------------
 
@@ -371,19 +312,17 @@ class Library:
                 self._note(what, f"nothing has been recorded for {(now - reached) // US_PER_S} s{why}" if late else "")
 
     async def _measure_motion(self) -> None:
-        now = self._clock.now()
-        while self._motion_later and self._motion_later[0][0] <= now:
-            _due, segment = self._motion_later.popleft()
+        """Of files that were closed a little while ago: by now analysis has looked at all of them."""
+        for segment in self._entries.settled():
             camera = self._cameras.get(segment.camera)
             motion = camera.activity.motion(segment.start, segment.end) if camera else None
             if motion is not None:
-                with contextlib.suppress(StoreError):
-                    await asyncio.wrap_future(self._store.write(self._motion_row(segment, motion)))
+                await self._entries.moved(segment, motion)
 
-    def _motion_row(self, segment: Segment, motion: float) -> Callable[..., object]:
-        return partial(
-            recordings.set_motion, camera=segment.camera, start=segment.start, end=segment.end, motion=motion
-        )
+    def _unmark(self, segment: Segment) -> None:
+        """In a thread. A mark that stays only means that the next start looks at the file once more."""
+        with contextlib.suppress(StoreError, KeyError):
+            self._volumes[segment.volume].disk.unlink(part_of(segment.path))
 
     def _note(self, what: str, trouble: str) -> None:
         if trouble:

@@ -20,10 +20,12 @@ from redshank.bus.base import Bus
 from redshank.clock import Clock
 from redshank.config import schema
 from redshank.config.load import Loaded
-from redshank.errors import ChannelError, StoreError, TargetRefused
+from redshank.errors import ChannelError, ConfigError, StoreError, TargetRefused
 from redshank.hub import Hub, Links
 from redshank.judge import Judge, JudgeSettings
 from redshank.notify import Notifier, Route
+from redshank.page import Page
+from redshank.page import Subject as Shown
 from redshank.pair import Pair
 from redshank.recordings import Recordings
 from redshank.report import Reporter, Subject
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PAGE_RETRY_S = 30.0
 STATUS_S = 1.0
 STATUS_GAP_S = 0.1
 MODEL_RETRY_S = 30.0
@@ -79,6 +82,8 @@ class Site:
         shares = [share for i in range(workers) if (share := names[i::workers])]
         self._pairs = [Pair(i, share, self) for i, share in enumerate(shares)]
         self._reporter = Reporter(self._subject(loaded), clock)
+        shown = Shown(self.config, folder, self.store, clock, self.recordings, self._reporter.report)
+        self._page = Page(shown, self._supervisor) if self.config.web.enabled else None
 
     def _subject(self, loaded: Loaded) -> Subject:
         running = [worker for pair in self._pairs for worker in (pair.capture, pair.vision)]
@@ -131,6 +136,16 @@ class Site:
             routes.append(Route(channel, settings.dry_run, shows_pictures))
         return routes
 
+    async def _show_page(self) -> None:
+        """A port that cannot be had is told, and tried again: it stops nothing."""
+        assert self._page is not None
+        while True:
+            try:
+                await self._page.run()
+            except ConfigError as error:
+                self._reporter.note("page", str(error))
+            await self.clock.sleep(PAGE_RETRY_S)
+
     def _volume_opened(self) -> None:
         for pair in self._pairs:
             pair.record_more()
@@ -150,6 +165,8 @@ class Site:
                     ("model", self._have_model),
                     *self.recordings.parts(self._volume_opened),
                 ]
+                if self._page is not None:
+                    parts.append(("page", self._show_page))
                 for name, part in parts:
                     group.create_task(guard(name, part, self.clock))
                 for pair in self._pairs:

@@ -1,7 +1,7 @@
 """The volumes of a running site: opened at the start, watched, and tried again when one could not be used. On the event loop.
 
-A disk that is missing, swapped, read-only or does not answer is refused and told; cameras that record there go to the default
-volume until it is back, and the others never notice.
+A disk that is missing, swapped, read-only or does not answer is refused and told; what should go there goes to the default volume
+until the next start, and the other cameras never notice.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Volumes:
             self._note(name, str(error))
             return False
         del self._asked[name]
-        await self._use(name, volume, known is None)
+        await self._use(name, volume, known is None or known.id != volume.id)
         return True
 
     async def _use(self, name: str, volume: Volume, unknown: bool) -> None:

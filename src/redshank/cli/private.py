@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+ALL = "all"
+
 
 def private(
     camera: Annotated[str, typer.Argument(help="Its name in the configuration; all: every camera.")],
@@ -18,37 +20,53 @@ def private(
     data: Annotated[Path | None, typer.Option("--data", help="Data folder; default: the configuration's.")] = None,
 ) -> None:
     """Keep neither picture nor sound of a camera from now on, also over restarts. The time shows as a gap with the reason private."""
-    from functools import partial
-
-    from redshank.app import data_folder, read_config
-    from redshank.clock import US_PER_S, SystemClock
+    from redshank.app import data_folder
     from redshank.config.fields import seconds
     from redshank.errors import ConfigError
-    from redshank.status import read
-    from redshank.store import ledger
-    from redshank.store.base import Store
 
     folder = data_folder(config, data)
-    loaded, _problem = read_config(config)
-    known = set(loaded.config.cameras) if loaded else set()
-    known |= {one["camera"] for one in (read(folder) or {}).get("cameras", ())}
-    if camera != "all" and camera not in known:
-        raise ConfigError(f"there is no camera {camera!r}; configured: {', '.join(sorted(known)) or 'none'}")
-    if not (folder / "redshank.db").exists():
-        raise ConfigError(f"{folder}: there is no database of Redshank; choose its folder with --data")
+    _known(camera, config, folder)
     try:
         length_s = seconds(for_) if for_ else None
     except ValueError as error:
         raise ConfigError(f"--for {for_}: {error}") from None
+    still_all = _switch(folder, "" if camera == ALL else camera, not off, length_s)
+    what = "every camera" if camera == ALL else camera
+    if off and camera != ALL and still_all:
+        typer.echo("every camera is private: redshank private all --off")
+        raise typer.Exit(1)
+    until = f"for {for_}" if for_ else "until switched off"
+    typer.echo(f"{what}: recorded again" if off else f"{what}: private {until}")
+
+
+def _known(camera: str, config: Path | None, folder: Path) -> None:
+    """Raises ConfigError for a camera nobody knows, and for a folder without a database."""
+    from redshank.app import read_config
+    from redshank.errors import ConfigError
+    from redshank.status import read
+
+    loaded, _problem = read_config(config)
+    known = set(loaded.config.cameras) if loaded else set()
+    known |= {one["camera"] for one in (read(folder) or {}).get("cameras", ())}
+    if camera != ALL and camera not in known:
+        raise ConfigError(f"there is no camera {camera!r}; configured: {', '.join(sorted(known)) or 'none'}")
+    if not (folder / "redshank.db").exists():
+        raise ConfigError(f"{folder}: there is no database of Redshank; choose its folder with --data")
+
+
+def _switch(folder: Path, camera: str, on: bool, length_s: float | None) -> bool:
+    """Write it down; the answer is whether every camera is private."""
+    from functools import partial
+
+    from redshank.clock import US_PER_S, SystemClock
+    from redshank.store import ledger
+    from redshank.store.base import Store
+
     clock = SystemClock()
     until = clock.now() + round(length_s * US_PER_S) if length_s else None
     store = Store(f"sqlite:///{folder / 'redshank.db'}", clock)
     try:
-        name = "" if camera == "all" else camera
-        store.write(partial(ledger.set_private, camera=name, on=not off, until=until)).result()
+        store.write(partial(ledger.set_private, camera=camera, on=on, until=until)).result()
+        return "" in store.read(partial(ledger.private, now=clock.now()))
     finally:
         store.close()
-    what = "every camera" if camera == "all" else camera
-    typer.echo(
-        f"{what}: recorded again" if off else f"{what}: private{f' for {for_}' if for_ else ' until switched off'}"
-    )

@@ -22,7 +22,10 @@ def main() -> None:
 
         # Before the body is imported: numpy starts threads, and a user namespace is refused to who has them.
         confine()
-        from redshank.process.vision import vision as body
+        if name.startswith("studio"):
+            from redshank.process.studio import studio as body
+        else:
+            from redshank.process.vision import vision as body
     asyncio.run(run_body(body, pipe_fd, hand_fd))
     logging.shutdown()
     # A reader stuck in a camera's socket or a model in native code must not keep a stopped process alive.

@@ -85,9 +85,18 @@ def _clock(conn: Connection, boot: str, site: str) -> tuple[int | None, list[lis
     return offset, steps
 
 
+def begun(conn: Connection, segment: Segment, site: str = SITE) -> None:
+    """There is footage again: a gap that was open ends, also when it was told a little late. Write."""
+    known = gaps.bounds(conn, segment.camera, segment.stream, site)
+    if known is not None and known[1] < segment.end:
+        gaps.close(conn, segment.camera, segment.stream, segment.start, site)
+
+
 def closed(conn: Connection, segment: Segment, site: str = SITE) -> None:
     """A file that capture has finished. Write."""
-    recordings.add(conn, placed(conn, segment, site), GapReason.OFFLINE, site)
+    segment = placed(conn, segment, site)
+    begun(conn, segment, site)
+    recordings.add(conn, segment, GapReason.OFFLINE, site)
 
 
 def private(conn: Connection, now: int, site: str = SITE) -> Mapping[str, int | None]:

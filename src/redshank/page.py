@@ -1,0 +1,96 @@
+"""The web of a running site: the application over its store and footage, the process that makes its pictures, its port.
+
+It starts last and stops first; a port that is taken, or a picture that cannot be made, costs nothing else anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redshank.blobs.disk import DiskBlobs
+from redshank.clock import Clock
+from redshank.config.schema import Camera, Config
+from redshank.model import Segment
+from redshank.pipe import Note
+from redshank.playback.footage import Footage
+from redshank.playback.studio import StudioProcess
+from redshank.recordings import Recordings
+from redshank.store.base import Store
+from redshank.supervisor import Supervisor, Worker
+from redshank.web.app import listen, make_app, serve
+from redshank.web.site import WebCamera, WebSite
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is shown."""
+
+    config: Config
+    folder: Path
+    store: Store
+    clock: Clock
+    recordings: Recordings
+    status: Callable[[], Mapping[str, Any]]
+
+
+class Page:
+    """One per site. `run` until cancelled."""
+
+    def __init__(self, subject: Subject, supervisor: Supervisor) -> None:
+        self._subject = subject
+        self._supervisor = supervisor
+        self._worker = Worker("studio-0", self._settings, self._on_note, self._on_change)
+        self._studio = StudioProcess(self._worker.tell, lambda: supervisor.keep(self._worker), subject.clock)
+        self.address = ""
+        """Where it is; empty while it is not."""
+
+    async def run(self) -> None:
+        web = self._subject.config.web
+        listening = listen(web.host, web.port)
+        host = f"[{web.host}]" if ":" in web.host else web.host
+        self.address = f"http://{host}:{listening.getsockname()[1]}"
+        try:
+            await serve(make_app(self._site()), listening)
+        finally:
+            self.address = ""
+            await self._studio.stop()
+
+    def _site(self) -> WebSite:
+        s = self._subject
+        return WebSite(
+            s.store,
+            Footage(lambda: {id: volume.disk for id, volume in s.recordings.volumes.open.items()}),
+            self._running,
+            lambda: {name: _camera(name, camera) for name, camera in s.config.cameras.items()},
+            s.clock,
+            DiskBlobs(s.folder / "sprites"),
+            self._studio,
+            s.status,
+            lambda: s.recordings.keeper.status,
+        )
+
+    def _running(self, camera: str, stream: str) -> list[Segment]:
+        found = self._subject.recordings.library.running.get((camera, stream))
+        return [found] if found is not None else []
+
+    async def _settings(self) -> bytes:
+        return b"{}"
+
+    async def _on_note(self, note: Note) -> None:
+        await self._studio.on_note(note)
+
+    def _on_change(self, alive: bool) -> None:
+        self._studio.on_change(alive)
+
+
+def _camera(name: str, camera: Camera) -> WebCamera:
+    return WebCamera(
+        camera.friendly_name or name,
+        tuple(camera.streams),
+        camera.location,
+        camera.enabled,
+        tuple(camera.privacy_masks.values()),
+    )
