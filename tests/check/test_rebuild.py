@@ -19,7 +19,7 @@ def test_every_row_comes_back_without_a_database(site: Recorded) -> None:
     site.record(20, stream="sub")
     before = site.files()
     site.new_database()
-    found = rebuild(site.rows_of, site.disks)
+    found = rebuild(site.rows_of, site.disks, clock=site.clock)
     assert site.files() == before
     assert site.rows() == [
         replace(one, sha256="") for one in sorted(site.segments, key=lambda s: (s.camera, s.stream, s.seq))
@@ -32,7 +32,7 @@ def test_every_row_comes_back_without_a_database(site: Recorded) -> None:
 def test_doing_it_again_changes_nothing(site: Recorded) -> None:
     site.record(5)
     rows = site.rows()
-    found = rebuild(site.rows_of, site.disks)
+    found = rebuild(site.rows_of, site.disks, clock=site.clock)
     assert (found.added, found.known) == (0, 5)
     assert site.rows() == rows
 
@@ -41,7 +41,7 @@ def test_a_hole_becomes_a_gap_nobody_can_explain(site: Recorded) -> None:
     segments = site.record(5)
     site.path(segments[2]).unlink()
     site.new_database()
-    rebuild(site.rows_of, site.disks)
+    rebuild(site.rows_of, site.disks, clock=site.clock)
     assert site.gaps() == [(segments[2].start, segments[2].end, GapReason.UNKNOWN)]
 
 
@@ -50,7 +50,7 @@ def test_files_that_meet_leave_no_gap_of_microseconds(site: Recorded) -> None:
     start, step = 10**15, LENGTH_S * US_PER_S
     for n, at in enumerate((start, start + step + 5, start + 2 * step + 3)):
         site.file(SegmentHead(SITE, "porch", "main", FIRST + n, 1, VOLUME, at, 0, ""))
-    rebuild(site.rows_of, site.disks)
+    rebuild(site.rows_of, site.disks, clock=site.clock)
     assert site.gaps() == []
     assert [row.end for row in site.rows()[:2]] == [row.start for row in site.rows()[1:]]
 
@@ -68,7 +68,7 @@ def test_what_a_crash_left_is_taken_over(site: Recorded) -> None:
     written = f"porch/main/2026-01-01/00/00.00-{FIRST + 3}.part"
     file = site.disk.create(written)
     site.new_database()
-    found = rebuild(site.rows_of, site.disks)
+    found = rebuild(site.rows_of, site.disks, clock=site.clock)
     assert (found.added, found.adopted) == (3, 2)
     assert sorted(name for name in site.files() if name.endswith(".part")) == [written]
     assert len(site.rows()) == 3
@@ -87,7 +87,7 @@ def test_files_of_others_are_left_alone(site: Recorded) -> None:
     site.put(f"porch/main/2026-01-01/00/00.00-{FIRST + 52}.mp4", segment_bytes(theirs))
     before = site.files()
     site.new_database()
-    found = rebuild(site.rows_of, site.disks)
+    found = rebuild(site.rows_of, site.disks, clock=site.clock)
     assert site.files() == before
     assert (found.added, len(found.problems)) == (1, 3)
     assert [row.seq for row in site.rows()] == [FIRST]
@@ -111,7 +111,7 @@ def test_footage_from_before_the_clock_was_set_gets_its_real_time(site: Recorded
     )
     for head in heads:
         site.file(head)
-    found = rebuild(site.rows_of, site.disks)
+    found = rebuild(site.rows_of, site.disks, clock=site.clock)
     step = LENGTH_S * US_PER_S
     assert found.moved == 3
     assert [row.start for row in site.rows()] == [
@@ -123,5 +123,5 @@ def test_footage_from_before_the_clock_was_set_gets_its_real_time(site: Recorded
 def test_a_volume_from_elsewhere_is_known_under_its_own_id(site: Recorded) -> None:
     """Its files may name a volume they were copied from."""
     site.file(SegmentHead(SITE, "porch", "main", FIRST, 1, "volume-0", 10**15, 1, "boot-1"))
-    rebuild(site.rows_of, site.disks)
+    rebuild(site.rows_of, site.disks, clock=site.clock)
     assert [row.volume for row in site.rows()] == [VOLUME]

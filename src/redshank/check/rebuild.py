@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from sys import intern
 
 from redshank.check.rows import Rows, joined
-from redshank.check.verify import Progress, reading
-from redshank.clock import US_PER_S
+from redshank.check.verify import SETTLE_S, Progress, reading
+from redshank.clock import US_PER_S, Clock, SystemClock
 from redshank.disk import Disk
 from redshank.errors import RedshankError
 from redshank.media.adopt import adopt
@@ -57,11 +57,15 @@ class _Found:
     """Name to unlink once the row is committed; empty when there is none."""
 
 
-def rebuild(rows: Rows, disks: Mapping[str, Disk], progress: Progress | None = None) -> Rebuilt:
+def rebuild(
+    rows: Rows, disks: Mapping[str, Disk], progress: Progress | None = None, clock: Clock = SystemClock()
+) -> Rebuilt:
     """`disks`: the volumes to read, by id. Raises StoreError when database or volume fail altogether."""
     told = progress or (lambda _done, _all: None)
     rebuilt = Rebuilt()
     names = [(volume, name) for volume, disk in disks.items() for name in sorted(_ours(disk))]
+    if any(name.endswith(".part") for _volume, name in names):
+        clock.wait(SETTLE_S)  # a recorder that has just closed a file is about to name it itself
     # Reading a file takes about as long as committing its row; both count as one step.
     steps, found = 2 * len(names), list[_Found]()
     right: dict[str, Segment] = {}
@@ -130,8 +134,9 @@ def _read(disk: Disk, volume: str, name: str, site: str, rebuilt: Rebuilt) -> _F
 
 def _described(disk: Disk, name: str) -> tuple[Segment | None, str]:
     """The row of a file, and the site it says it belongs to."""
-    if name.endswith(".part"):
+    if name.endswith(".part") and disk.size(name) is not None:
         return adopt(disk, name), ""
+    name = finished_name(name)
     size = disk.size(name)
     if size is None:
         return None, ""
@@ -153,14 +158,19 @@ def _commit(rows: Rows, disks: Mapping[str, Disk], batch: Sequence[_Found]) -> N
 
 def _latest(right: dict[str, Segment], row: Segment) -> None:
     """By boot, the footage recorded last: by then the clock had been set if it ever was (rel:T30)."""
-    if row.boot and row.start >= SANE_US and (row.boot not in right or row.mono_ns > right[row.boot].mono_ns):
+    if (
+        row.boot
+        and row.mono_ns
+        and row.start >= SANE_US
+        and (row.boot not in right or row.mono_ns > right[row.boot].mono_ns)
+    ):
         right[row.boot] = row
 
 
 def _put_right(row: Segment, right: Mapping[str, Segment], rebuilt: Rebuilt) -> Segment:
     """Where the monotonic clock says that the wall clock was set afterwards, the time at which it really was."""
     latest = right.get(row.boot)
-    if latest is None:
+    if latest is None or not row.mono_ns:
         return row
     shift = latest.start - row.start - (latest.mono_ns - row.mono_ns) // 1000
     if abs(shift) < STEP_US:

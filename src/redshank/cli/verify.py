@@ -83,7 +83,7 @@ def rebuild_index(config: ConfigFile = None, data: Data = None, as_json: Json = 
         places.configured(store, paths, clock, settings.site) as found,
         _bar("rebuild-index") as told,
     ):
-        rebuilt = rebuild(Rows(store, settings.site), found.disks, told)
+        rebuilt = rebuild(Rows(store, settings.site), found.disks, told, clock)
     problems = [*found.troubles, *rebuilt.problems]
     if as_json:
         print_json({"ok": not problems, **_figures(rebuilt), "problems": problems})
