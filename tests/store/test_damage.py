@@ -30,8 +30,8 @@ def crashed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("crashed")
     with sample.opened(data) as store:
         store.next_epoch()
-        sample.add(store, 0, 100, size=9000)
-        sample.add(store, 100, BACKED_UP)
+        sample.add(store, 0, 30, size=6000)
+        sample.add(store, 30, BACKED_UP)
         store.write(lambda conn: conn.exec_driver_sql("DELETE FROM events WHERE id < 'e00000020'").close()).result(5)
         sample.mark(data)
         snapshot.take(data, "redshank", SystemClock().now())
