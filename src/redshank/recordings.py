@@ -43,7 +43,8 @@ class Recordings:
         """Trouble of the keeper."""
         self.library = Library(store, clock, states, self._boot)
         self.volumes = Volumes(wiring.volume_paths(config, folder), store, clock, config.site)
-        self.keeper = Keeper(wiring.retention(config), Links(store, clock, self._kept, self._told.__setitem__))
+        links = Links(store, clock, self._kept, self._told.__setitem__, site=config.site)
+        self.keeper = Keeper(wiring.retention(config), links)
         self.snapshots = Snapshots(folder, clock, config.backup.every) if config.backup.enabled else None
         self.least_epoch = 1
         """A database made anew counts from 1; the files of its predecessor must not get namesakes."""

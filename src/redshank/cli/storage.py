@@ -183,13 +183,16 @@ def approve(yes: Yes = False, config: ConfigFile = None, data: Data = None, as_j
 # --- purge ---------------------------------------------------------------------------------------------------------------
 
 
+Classes = Annotated[
+    list[str] | None,
+    typer.Option("--class", help="Only continuous, motion, detection or alert; may be given several times."),
+]
+
+
 def purge(
     older_than: Annotated[str, typer.Option("--older-than", help="Age such as 7d, 12h, 2w, 6m.")],
     camera: Annotated[str, typer.Option("--camera", help="Only of this one.")] = "",
-    klass: Annotated[
-        list[str] | None,
-        typer.Option("--class", help="Only continuous, motion, detection or alert; may be given several times."),
-    ] = None,
+    klass: Classes = None,
     include_held: Annotated[bool, typer.Option("--include-held", help="Also what a hold protects.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     yes: Yes = False,

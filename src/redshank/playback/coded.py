@@ -48,8 +48,11 @@ def coded_of(header: Mapping[str, Any], data: bytes) -> Coded:
 
 
 def coded(block: bytes, format: StreamFormat, until: int | None = None, most: int | None = None) -> Coded:
-    """The pictures of whole fragments: up to the last one shown at or before `until`, no more than `most`. Raises Damaged."""
-    found = [(sample, moof) for moof, _end in fragments(block) for sample in _pictures(block, moof)]
+    """The pictures of whole fragments: up to the last one shown at or before `until`, no more than `most` (of which the data must be
+    there). Raises Damaged."""
+    found = [
+        (sample, moof) for moof, end in fragments(block) for sample in _pictures(block, moof, None if most else end)
+    ]
     if until is not None:
         shown = [number for number, (sample, _moof) in enumerate(found) if sample.pts <= until]
         found = found[: shown[-1] + 1 if shown else 1]
@@ -59,5 +62,5 @@ def coded(block: bytes, format: StreamFormat, until: int | None = None, most: in
     return Coded(format, told, data)
 
 
-def _pictures(block: bytes, moof: int) -> Sequence[Sample]:
-    return [sample for run in runs(block, moof) if run.track == VIDEO for sample in run.samples]
+def _pictures(block: bytes, moof: int, end: int | None) -> Sequence[Sample]:
+    return [sample for run in runs(block, moof, end) if run.track == VIDEO for sample in run.samples]

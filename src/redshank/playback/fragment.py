@@ -65,7 +65,7 @@ class Change:
 def patch(block: bytearray, at: int, change: Change) -> None:
     """Change the moof at `at`, whole in the block. Raises Damaged."""
     end = at + HEAD.unpack_from(block, at)[0]
-    if block[at + 12 : at + 16] != b"mfhd":
+    if end - at < 24 or block[at + 12 : at + 16] != b"mfhd":
         raise Damaged("a fragment's header is damaged")
     own = _U32.unpack_from(block, at + 20)[0]
     _U32.pack_into(block, at + 20, change.number + own & 0xFFFFFFFF)
@@ -113,23 +113,30 @@ def _trafs(block: bytes | bytearray, at: int, end: int) -> Iterator[tuple[int, i
         marks = block[at + 12 : at + 20] + block[at + 32 : at + 36] + block[at + 52 : at + 60]
         if kind != b"traf" or at + size > end or marks != b"tfhd" + _TFHD_FLAGS + b"tfdt" + b"trun" + _TRUN_FLAGS:
             raise Damaged("a fragment's header is damaged")
-        yield at, _U32.unpack_from(block, at + 20)[0]
+        (track,) = _U32.unpack_from(block, at + 20)
+        if track not in (VIDEO, AUDIO):
+            raise Damaged("a fragment's header is damaged")
+        yield at, track
         at += size
 
 
-def runs(block: bytes | bytearray, at: int = 0) -> list[Run]:
-    """The samples named by the moof at `at`. Raises Damaged."""
-    size, kind = HEAD.unpack_from(block, at)
-    if kind != b"moof" or at + size > len(block):
+def runs(block: bytes | bytearray, at: int = 0, end: int | None = None) -> list[Run]:
+    """The samples named by the moof at `at`, whose data ends at `end`. Raises Damaged."""
+    size, kind = HEAD.unpack_from(block, at) if at + HEAD.size <= len(block) else (0, b"")
+    if kind != b"moof" or size < 24 or at + size > len(block) or block[at + 12 : at + 16] != b"mfhd":
         raise Damaged("a fragment is missing")
-    return [Run(track, tuple(_samples(block, traf))) for traf, track in _trafs(block, at + 24, at + size)]
+    found = [Run(track, tuple(_samples(block, traf))) for traf, track in _trafs(block, at + 24, at + size)]
+    ends = [at + run.samples[-1].data_at + run.samples[-1].size for run in found]
+    if not found or (end is not None and max(ends) > end):
+        raise Damaged("a fragment's samples are not its data")
+    return found
 
 
 def _samples(block: bytes | bytearray, traf: int) -> Iterator[Sample]:
     (dts,) = _U64.unpack_from(block, traf + 40)
     trun = traf + _TRUN_AT
     size, count, data_at = (_U32.unpack_from(block, trun + place)[0] for place in (0, 12, 16))
-    if size != 20 + 16 * count or trun + size > len(block):
+    if size != 20 + 16 * count or not count or trun + size > len(block):
         raise Damaged("a fragment's header is damaged")
     for entry in range(trun + 20, trun + size, 16):
         duration, length, flags, offset = SAMPLE.unpack_from(block, entry)
@@ -186,7 +193,7 @@ def cut(block: bytes, starts: Mapping[int, int], ends: Mapping[int, int]) -> byt
     Pictures needed to decode one that is kept stay. Those before the one that is shown at the start pass in a tick each right before
     it: also a player that knows no edit list begins within a moment of the start. Raises Damaged.
     """
-    found = [(moof, end, runs(block, moof)) for moof, end in fragments(block)]
+    found = [(moof, end, runs(block, moof, end)) for moof, end in fragments(block)]
     hurried = _hurried([run for _moof, _end, tracks in found for run in tracks], starts.get(VIDEO, 0))
     last = _last_needed(found, ends)
     made: list[bytes] = []
@@ -252,9 +259,9 @@ def renewed(block: bytes, sets: bytes) -> bytes:
     """Whole fragments with `sets` (parameter sets, lengths before them) at the head of each that begins with a keyframe."""
     made: list[bytes] = []
     done = 0
-    for moof, _end in fragments(block):
-        tracks = runs(block, moof)
-        if not sets or tracks[0].track != VIDEO or not tracks[0].samples[0].keyframe:
+    for moof, end in fragments(block) if sets else ():
+        tracks = runs(block, moof, end)
+        if tracks[0].track != VIDEO or not tracks[0].samples[0].keyframe:
             continue
         head = bytearray(block[moof : moof + tracks[0].samples[0].data_at])
         for number, (traf, _track) in enumerate(_trafs(head, 24, len(head) - HEAD.size)):

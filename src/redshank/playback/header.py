@@ -12,7 +12,7 @@ from struct import error as StructError
 
 from redshank.clock import US_PER_S
 from redshank.errors import StoreError
-from redshank.media.box import box, boxes, full_box, inner
+from redshank.media.box import SEAL_SIZE, box, boxes, checksum, full_box, inner, seal_of
 from redshank.media.codec_config import VIDEO_SCALE, format_of_entry, sample_entry
 from redshank.media.segment import AUDIO, VIDEO
 from redshank.model import StreamFormat
@@ -51,6 +51,8 @@ class Head:
 
 def read_head(data: bytes) -> Head:
     """Raises StoreError."""
+    if seal_of(data[-SEAL_SIZE:]) != (0, checksum([data[:-SEAL_SIZE]])):
+        raise StoreError("the file's beginning is damaged")
     formats: dict[int, StreamFormat] = {}
     leads: dict[int, int] = {}
     try:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -114,7 +114,9 @@ def make_movie(plan: Plan, footage: Footage) -> Movie:
     """Raises StoreError when there is no footage in the range, or none that can be read."""
     plan, lost = present(plan, footage)
     pieces = plan.pieces
-    tracks = Tracks({setup: head_of(segment, footage) for setup, segment in _setups(pieces).items()})
+    tracks = Tracks(_heads(pieces, footage))
+    plan = replace(plan, pieces=tuple(piece for piece in pieces if piece.segment.setup in tracks.setups))
+    pieces = plan.pieces
     loose = [_loose(piece, footage, tracks.head(piece.segment.setup), piece is pieces[0]) for piece in pieces]
     shown = list(
         accumulate((piece.end - piece.start for piece in pieces), initial=_begins(pieces[0], loose[0], tracks))
@@ -169,7 +171,7 @@ class Tracks:
         return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
 
     @property
-    def setups(self) -> Iterable[str]:
+    def setups(self) -> Collection[str]:
         return self._heads
 
     def place(self, setup: str, number: int, begins: int, shown: int) -> Place:
@@ -193,11 +195,18 @@ def present(plan: Plan, footage: Footage) -> tuple[Plan, tuple[Segment, ...]]:
     return replace(plan, pieces=left), lost
 
 
-def _setups(pieces: Iterable[Piece]) -> dict[str, Segment]:
-    """One file of each, in order."""
-    found: dict[str, Segment] = {}
+def _heads(pieces: Iterable[Piece], footage: Footage) -> dict[str, Head]:
+    """Of each setup, in order, from the first of its files whose head can be read. Raises StoreError when there is none at all."""
+    found: dict[str, Head] = {}
+    problem: StoreError = NoFootage("there is no footage of this time")
     for piece in pieces:
-        found.setdefault(piece.segment.setup, piece.segment)
+        if piece.segment.setup not in found:
+            try:
+                found[piece.segment.setup] = head_of(piece.segment, footage)
+            except StoreError as error:
+                problem = error
+    if not found:
+        raise problem
     return found
 
 
@@ -232,12 +241,13 @@ def _ends(piece: Piece, span: tuple[int, int], footage: Footage, head: Head) -> 
     """Fragments of these bytes of the file with only what is wanted; nothing where they are damaged."""
     if span[0] >= span[1]:
         return b""
-    data = footage.read(piece.segment, span[0], span[1] - span[0])
     try:
-        return trimmed(data, piece, head)
+        return trimmed(footage.read(piece.segment, span[0], span[1] - span[0]), piece, head)
     except Damaged as error:
         footage.damage(piece.segment, str(error))
-        return b""
+    except StoreError:
+        pass  # told where it was read
+    return b""
 
 
 def trimmed(data: bytes, piece: Piece, head: Head) -> bytes:
@@ -261,7 +271,7 @@ def _placed(piece: Piece, part: _Loose, place: Place, footage: Footage, sets: by
     stretch = None if part.low >= part.high else Renewed(plain, sets) if sets else plain
     if not part.intro and not part.outro:
         return Part(b"", stretch, b"")
-    intro, outro = (renewed(moved(end, place.change), sets) for end in (part.intro, part.outro))
+    intro, outro = (moved(renewed(end, sets), place.change) for end in (part.intro, part.outro))
     return Part(intro, stretch, outro)
 
 

@@ -154,8 +154,8 @@ class Renewed:
     def _group(self, at: int, end: int) -> bytes:
         plain = self.plain
         try:
-            data = moved(plain.footage.read(plain.segment, at, end - at), plain.place.change)
-            made = renewed(data, self.sets)
+            data = plain.footage.read(plain.segment, at, end - at)
+            made = moved(renewed(data, self.sets), plain.place.change)
         except StoreError as error:
             plain.footage.damage(plain.segment, str(error))
             made = b""

@@ -47,8 +47,8 @@ def begin(part: Part) -> Transcode:
     pictures = coded(part.data, part.place.head.formats[VIDEO])
     samples: list[Sample] = []
     data: list[bytes] = []
-    for moof, _end in fragments(part.data):
-        for run in runs(part.data, moof):
+    for moof, end in fragments(part.data):
+        for run in runs(part.data, moof, end):
             if run.track == AUDIO:
                 samples += run.samples
                 data += [part.data[moof + s.data_at : moof + s.data_at + s.size] for s in run.samples]

@@ -49,9 +49,10 @@ def make_app(site: WebSite) -> FastAPI:
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens: on this port, or on the next free one, which is said. Raises ConfigError when there is none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for candidate in [port, *range(port + 1, min(port + NEIGHBOURS, 65_536))]:
         try:
-            listening = socket.create_server((host, candidate))
+            listening = socket.create_server((host, candidate), family=family)
         except OSError as error:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
                 continue
