@@ -26,6 +26,10 @@ class Damaged(StoreError):
     """The bytes are not a fragment of ours."""
 
 
+MAX_TICKS = 1 << 40
+"""Four months: no file has such a time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One coded unit. Times are ticks of its track; `data_at` counts from the start of its moof."""
@@ -136,7 +140,7 @@ def _samples(block: bytes | bytearray, traf: int) -> Iterator[Sample]:
     (dts,) = _U64.unpack_from(block, traf + 40)
     trun = traf + _TRUN_AT
     size, count, data_at = (_U32.unpack_from(block, trun + place)[0] for place in (0, 12, 16))
-    if size != 20 + 16 * count or not count or trun + size > len(block):
+    if size != 20 + 16 * count or not count or trun + size > len(block) or dts > MAX_TICKS:
         raise Damaged("a fragment's header is damaged")
     for entry in range(trun + 20, trun + size, 16):
         duration, length, flags, offset = SAMPLE.unpack_from(block, entry)

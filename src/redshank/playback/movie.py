@@ -257,7 +257,10 @@ def trimmed(data: bytes, piece: Piece, head: Head) -> bytes:
         since = time - piece.segment.start
         return {track: scaled(since, head.scale(track)) + head.leads[track] for track in head.formats}
 
-    return cut(data, ticks(piece.start), ticks(piece.end) if piece.cut else {})
+    made = cut(data, ticks(piece.start), ticks(piece.end) if piece.cut else {})
+    if first_dts(made) > ticks(piece.segment.end)[VIDEO]:
+        raise Damaged("a fragment's time is not that of its file")
+    return made
 
 
 def _begins(piece: Piece, part: _Loose, tracks: Tracks) -> int:
