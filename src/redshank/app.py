@@ -83,10 +83,11 @@ async def _run(config: Path | None, data: Path | None, view: View | None, worker
         levels = {**loaded.config.logger.logs, "redshank": loaded.config.logger.default}
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level.upper())
-        for told in await asyncio.to_thread(at_start, folder, clock):
+        healed = await asyncio.to_thread(at_start, folder, clock)
+        for told in healed:
             log.error("%s", told)
         try:
-            await Site(loaded, folder, clock, view, workers).run()
+            await Site(loaded, folder, clock, view, workers, healed).run()
         finally:
             if view is not None:
                 view.stop()

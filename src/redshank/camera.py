@@ -19,6 +19,7 @@ from redshank.model import Box, Detection, Frame, Observation, Packet, Track, Tr
 from redshank.rules.filter import ObjectFilter
 from redshank.stages import Stages
 from redshank.vision.crops import FULL, PictureSize, merge, plan
+from redshank.vision.frozen import Frozen
 from redshank.vision.motion import Motion, MotionDetector, MotionSettings
 from redshank.vision.picture import bgr, cover
 from redshank.vision.still import StillObject
@@ -84,6 +85,7 @@ class Camera:
         self.stills = BestStills()
         """The best picture of each live track, as JPEG."""
         self._decoder = Decoder()
+        self._frozen = Frozen()
         self._wake = Wake(settings.wake)
         self._backlog = Backlog()
         self._motion = MotionDetector(settings.motion)
@@ -132,7 +134,11 @@ class Camera:
         with self.stages.measure("decode"):
             if feed.fresh:
                 self._decoder.reset()
-            return [frame for packet in feed.packets for frame in self._decoder.decode(packet)]
+            frames = [frame for packet in feed.packets for frame in self._decoder.decode(packet)]
+        for frame in frames:
+            if frame.keyframe:
+                self._frozen.look(frame.time, frame.y)
+        return frames
 
     def finish(self) -> list[Look]:
         """The end of a clip: what the decoder still holds."""
@@ -265,5 +271,5 @@ class Camera:
             motion=motion.amount,
             regions=motion.regions,
             detected=found is not None,
-            health="light_jump" if motion.light_jump else "ok",
+            health="light_jump" if motion.light_jump else "frozen" if self._frozen.frozen else "ok",
         )

@@ -245,9 +245,13 @@ class Library:
     # --- files left by a crash ---------------------------------------------------------------------------------------
 
     async def _adopt_all(self) -> None:
-        for volume in list(self._volumes.values()):
-            parts = await asyncio.to_thread(leftovers, volume.disk, self._first_seq)
-            await self._adopt([(volume.id, part) for part in parts])
+        for volume in list(self._volumes):
+            await self.adopt_on(volume)
+
+    async def adopt_on(self, volume: str) -> None:
+        """What an earlier life left there becomes segments."""
+        parts = await asyncio.to_thread(leftovers, self._volumes[volume].disk, self._first_seq)
+        await self._adopt([(volume, part) for part in parts])
 
     async def _adopt(self, parts: Iterable[tuple[str, str]]) -> None:
         for volume, part in parts:

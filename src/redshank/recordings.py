@@ -46,6 +46,9 @@ class Recordings:
         links = Links(store, clock, self._kept, self._told.__setitem__, site=config.site)
         self.keeper = Keeper(wiring.retention(config), links)
         self.snapshots = Snapshots(folder, clock, config.backup.every) if config.backup.enabled else None
+        self._late: list[str] = []
+        """Ids of volumes that could be used only after the start, and are to be looked at."""
+        self._opened = asyncio.Event()
         self.least_epoch = 1
         """A database made anew counts from 1; the files of its predecessor must not get namesakes."""
 
@@ -58,15 +61,17 @@ class Recordings:
     def parts(self, opened: Callable[[], None]) -> list[Part]:
         """What runs as long as the site does. `opened`: a volume can be used after all."""
 
-        async def on_opened(_name: str) -> None:
+        async def on_opened(name: str) -> None:
             self.library.plan(self._plans())
             opened()
+            self._late.append(self.volumes.ids[name])
+            self._opened.set()
 
         found: list[Part] = [
             ("library", self.library.run),
             ("volumes", partial(self.volumes.run, on_opened)),
             ("keeper", self.keeper.run),
-            ("index", self._rebuild_index),
+            ("index", self._index),
         ]
         return found if self.snapshots is None else [*found, ("backup", self.snapshots.run)]
 
@@ -106,6 +111,16 @@ class Recordings:
     def _volume_trouble(self, name: str) -> str:
         return self.volumes.trouble.get(name, "")
 
+    async def _index(self) -> None:
+        """At the start, and again for each volume that can be used only later: new footage there, and what a crash left."""
+        while True:
+            self._opened.clear()
+            await self._rebuild_index()
+            while self._late:
+                await self.library.adopt_on(self._late[0])
+                del self._late[0]
+            await self._opened.wait()
+
     async def _rebuild_index(self) -> None:
         """Footage the database does not know (it is new, or an older one was put back) comes into it while everything runs."""
         wanted = heal.wanted(self._folder)
@@ -115,4 +130,4 @@ class Recordings:
             log.info("the index of the footage was made again: files=%d added=%d", found.files, found.added)
         if wanted:
             await asyncio.to_thread(heal.rebuilt, self._folder)
-        self.volumes.taken_over.clear()
+        self.volumes.taken_over -= disks.keys()

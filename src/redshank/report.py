@@ -79,6 +79,11 @@ class Reporter:
         found = [*s.problems, *(f"{who}: {why}" for who, why in s.hub.trouble.items())]
         found += s.recordings.troubles()
         found += [
+            f"{name}: its picture has not changed at all for half a minute: the camera hangs, restart it"
+            for name, analysed in s.hub.analysed.items()
+            if analysed.recent and analysed.recent[-1].health == "frozen"
+        ]
+        found += [
             f"{w.name}: {w.failing}; it is started again"
             for w in s.workers
             if w.failing and w.name not in s.hub.trouble

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,12 +50,21 @@ SEND_GRACE_S = 4.0
 class Site:
     """Everything of one site on this machine. `run` returns when it is cancelled and everything has stopped."""
 
-    def __init__(self, loaded: Loaded, folder: Path, clock: Clock, view: View | None, workers: int = 1) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        folder: Path,
+        clock: Clock,
+        view: View | None,
+        workers: int = 1,
+        told: Sequence[str] = (),
+    ) -> None:
+        """told: what was healed before the start, for the status."""
         self.config = loaded.config
         self.clock = clock
         self._folder = folder
         self._view = view
-        self._problems = [str(problem) for problem in loaded.problems]
+        self._problems = [*(str(problem) for problem in loaded.problems), *told]
         self.store = Store(f"sqlite:///{folder / 'redshank.db'}", clock)
         targets = Targets(self.config.security.allow_targets)
         self.bus = self._open_bus(targets)

@@ -234,9 +234,13 @@ def format_of(stream: av.stream.Stream) -> StreamFormat:
     )
 
 
+LENGTH_PREFIXED = b"\x01"
+"""How avcC and hvcC begin (ISO/IEC 14496-15): units have lengths then, and 00 00 01 is one of them, not a start code."""
+
+
 def following(format: StreamFormat, keyframe: bytes) -> StreamFormat:
     """The format from this keyframe on: the same object, or a new one when the camera has changed its parameters."""
-    if format.codec not in ("h264", "hevc") or not is_annexb(keyframe):
+    if format.codec not in ("h264", "hevc") or format.extradata[:1] == LENGTH_PREFIXED or not is_annexb(keyframe):
         return format
     sets = parameter_sets(format.codec, keyframe)
     if not sets or sets == format.extradata:

@@ -16,6 +16,7 @@ from redshank.store.rows import upsert
 from redshank.store.schema import meta
 
 PRIVATE = "private"
+TICK_US = 100
 CLOCK = "clock "
 STEP_US = 60 * US_PER_S
 """A clock that is set by more was wrong before: what was recorded under it since the machine started is moved (rel:T30). By less,
@@ -49,7 +50,7 @@ def gap(conn: Connection, gap: Gap, site: str = SITE) -> None:
 
 def adopted(conn: Connection, segment: Segment, site: str = SITE) -> None:
     """A file that a crash left: what follows it until the next one is because nobody ran. Write."""
-    segment = placed(conn, segment, site)
+    segment = _joined(conn, placed(conn, segment, site), site)
     recordings.add(conn, segment, GapReason.RESTART, site)
     bounds = gaps.bounds(conn, segment.camera, segment.stream, site)
     if bounds is not None and bounds[1] <= segment.end:
@@ -97,6 +98,17 @@ def closed(conn: Connection, segment: Segment, site: str = SITE) -> None:
     segment = placed(conn, segment, site)
     begun(conn, segment, site)
     recordings.add(conn, segment, GapReason.OFFLINE, site)
+
+
+def _joined(conn: Connection, segment: Segment, site: str) -> Segment:
+    """Read from its file, an end is up to one tick off: files that followed one another do so in the index too. Write."""
+    near = recordings.span(conn, segment.camera, segment.stream, segment.start - TICK_US, segment.end + TICK_US, site)
+    for other in near:
+        if 0 < segment.start - other.end <= TICK_US:
+            recordings.add(conn, replace(other, end=segment.start), GapReason.RESTART, site)
+        if 0 < other.start - segment.end <= TICK_US:
+            segment = replace(segment, end=other.start)
+    return segment
 
 
 def private(conn: Connection, now: int, site: str = SITE) -> Mapping[str, int | None]:
