@@ -159,6 +159,10 @@ class Library:
             "trouble": self.trouble.get(f"{camera}/{stream}", ""),
         }
 
+    def closed(self, camera: str, stream: str) -> list[Segment]:
+        """Finished files whose row is not committed yet. From any thread."""
+        return [one for one in self._entries.closed() if (one.camera, one.stream) == (camera, stream)]
+
     def serves(self, camera: str, tell: Callable[[Note], bool]) -> None:
         """How the capture process of a camera is spoken to."""
         self._tell[camera] = tell

@@ -11,14 +11,16 @@ from pathlib import Path
 from redshank import wiring
 from redshank.backup import heal
 from redshank.backup.snapshot import Snapshots
+from redshank.blobs.disk import DiskBlobs
 from redshank.check.rebuild import rebuild
 from redshank.check.rows import Rows
 from redshank.clock import Clock, boot_id
 from redshank.config.schema import Config
 from redshank.keep import Keeper, Links
 from redshank.library import Library, Plan
-from redshank.model import CameraState
+from redshank.model import CameraState, Segment
 from redshank.names import last_epoch
+from redshank.playback.sprite import forget
 from redshank.record_settings import RecordSettings, VolumeSettings
 from redshank.storage import Kept
 from redshank.store.base import Store
@@ -26,6 +28,7 @@ from redshank.volumes import Volumes
 
 log = logging.getLogger(__name__)
 
+MAX_DAMAGED = 1000
 Part = tuple[str, Callable[[], Awaitable[None]]]
 
 
@@ -43,7 +46,12 @@ class Recordings:
         """Trouble of the keeper."""
         self.library = Library(store, clock, states, self._boot)
         self.volumes = Volumes(wiring.volume_paths(config, folder), store, clock, config.site)
-        links = Links(store, clock, self._kept, self._told.__setitem__, site=config.site)
+        self.sprites = DiskBlobs(folder / "sprites")
+        """Sheets of small pictures: they go with the footage they were made of."""
+        self._damaged: dict[str, str] = {}
+        links = Links(
+            store, clock, self._kept, self._told.__setitem__, site=config.site, gone=partial(forget, self.sprites)
+        )
         self.keeper = Keeper(wiring.retention(config), links)
         self.snapshots = Snapshots(folder, clock, config.backup.every) if config.backup.enabled else None
         self._late: list[str] = []
@@ -86,8 +94,21 @@ class Recordings:
         """What is wrong, one line each."""
         found = [f"volume {name}: {why}" for name, why in self.volumes.trouble.items()]
         found += [f"{what}: {why}" for what, why in {**self.library.trouble, **self._told}.items() if why]
+        if self._damaged:
+            path, why = next(iter(self._damaged.items()))
+            found.append(f"{len(self._damaged)} recordings cannot be played ({path}: {why}): redshank verify --repair")
         backup = self.snapshots.trouble if self.snapshots is not None else ""
         return [*found, *([backup] if backup else [])]
+
+    def lost(self, segment: Segment, why: str) -> None:
+        """From any thread: a file that somebody wanted to play is missing or damaged."""
+        if len(self._damaged) < MAX_DAMAGED:
+            self._damaged.setdefault(segment.path, why)
+
+    def unfinished(self, camera: str, stream: str) -> list[Segment]:
+        """What the index does not have yet: files that were just closed, and the one being written. From any thread."""
+        running = self.library.running.get((camera, stream))
+        return [*self.library.closed(camera, stream), *([running] if running is not None else [])]
 
     def close(self) -> None:
         """After everything has stopped."""
