@@ -63,6 +63,10 @@ class Entries:
     def waiting(self) -> int:
         return len(self._waiting)
 
+    def closed(self) -> list[Segment]:
+        """Finished files that wait. From any thread."""
+        return [entry for entry in list(self._waiting) if isinstance(entry, Segment)]
+
     def put(self, entry: Entry) -> None:
         segment = entry.segment if isinstance(entry, Adopted) else entry
         if isinstance(segment, Segment) and not 0 < segment.end - segment.start <= LONGEST_US:

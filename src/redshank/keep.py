@@ -21,7 +21,7 @@ from redshank.clock import NS_PER_S, US_PER_S, Clock
 from redshank.disk import Disk, Space
 from redshank.errors import StoreError
 from redshank.forecast import Load, size
-from redshank.model import SITE, Hold
+from redshank.model import SITE, Hold, Segment
 from redshank.retain import DAY_US, Footage, Key, Rules, aged, choose, expires
 from redshank.shelf import PAGE, Finder, Scope, Terms, due, finish_all, let_go, loads, page, undecided
 from redshank.storage import Kept, Totals, percent, report
@@ -71,6 +71,8 @@ class Links:
     busy: Callable[[], Collection[Key]] = lambda: ()
     """Segments that must not go now: they are being copied."""
     site: str = SITE
+    gone: Callable[[Sequence[Segment]], object] = lambda _segments: None
+    """What was just let go, in the keeper's thread: nothing made of it may stay either."""
 
 
 @dataclass(slots=True)
@@ -294,6 +296,7 @@ class Keeper:
 
     def _let_go(self, plan: Sequence[Footage], round_: _Round, for_room: bool = False) -> None:
         for gone in let_go(self._store, round_.disks, [one.segment for one in plan], site=self._site):
+            self._links.gone(gone.segments)
             self._flow.went(gone.segments, round_.mono_ns, for_room)
             self._brake.went(round_.now, len(gone.segments))
             self._gone_files += len(gone.segments)

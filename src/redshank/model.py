@@ -273,6 +273,92 @@ class Segment:
 
 
 class GapReason(StrEnum):
+    """Why there is no footage.
+
+    Wanted: private, off (the user's mode or schedule), idle (nothing moved, in a mode that records only then), expired (retention).
+    Not wanted: the rest. `lost` is footage that was there and is damaged or missing.
+    """
+
+    OFFLINE = "offline"
+    SLEEPING = "sleeping"
+    DISABLED = "disabled"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """How one stream of a camera is, sent at each change and once a second."""
+
+    camera: str
+    stream: str
+    status: CameraStatus
+    since: int
+    """Time of the last change of `status`."""
+    time: int
+    reason: str = ""
+    """One line a person can act on; empty when online."""
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    """Measured, last seconds."""
+    bitrate: int = 0
+    """Bits per second, measured."""
+    packets: int = 0
+    connects: int = 0
+    """Successful opens since start."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Packets or frames dropped so far, by reader (vision, live …) and reason."""
+    tls_verified: bool | None = None
+    """False when the certificate check is switched off for this camera; None without TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One recorded MP4 file of a stream: the row about it. (camera, stream, seq) names it for ever."""
+
+    camera: str
+    stream: str
+    seq: int
+    """Rises with each file of a stream and never repeats: `epoch` * 2**20 + a counter."""
+    volume: str
+    """Id of the volume it lies on."""
+    path: str
+    """Below the volume's root: `<camera>/<stream>/<YYYY-MM-DD>/<HH>/<MM.SS>-<seq>.mp4`, UTC."""
+    start: int
+    """Wall time at which its first picture is shown."""
+    end: int
+    """Wall time at which what follows it is shown, or would be; start < end."""
+    size: int
+    """Bytes of the whole file."""
+    media_from: int
+    """Where its first fragment begins: the bytes before are ftyp and moov."""
+    media_to: int
+    """Where its last fragment ends: the bytes after are an index for other players."""
+    frames: int
+    """Pictures in it."""
+    video: str
+    """h264 or hevc."""
+    width: int
+    height: int
+    epoch: int
+    setup: str
+    """Equal for two segments exactly when they share track formats, so that one `moov` serves both: 16 hex digits."""
+    index: bytes
+    """Where playing can begin: per keyframe (µs since `start`, byte offset), packed `<II`; see `media.segment`."""
+    audio: str = ""
+    """aac, or empty."""
+    boot: str = ""
+    """The kernel's boot id: the monotonic times of two segments compare only within one."""
+    mono_ns: int = 0
+    """Monotonic time of `start`: with it a wall clock that was wrong can be put right later (rel:T30)."""
+    sha256: str = ""
+    """Of the whole file, hex."""
+    motion: float | None = None
+    """Most motion analysis saw meanwhile, 0–1; None when nobody looked, which retention treats as motion."""
+
+
+class GapReason(StrEnum):
     """Why there is no footage. Wanted: private, off (the user's mode or schedule), idle (nothing moved, in a mode that records only then),
     expired (retention). Not wanted: the rest. `lost` is footage that was there and is damaged or missing."""
 

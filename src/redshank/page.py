@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from redshank.blobs.disk import DiskBlobs
 from redshank.clock import Clock
 from redshank.config.schema import Camera, Config
-from redshank.model import Segment
 from redshank.pipe import Note
 from redshank.playback.footage import Footage
 from redshank.playback.studio import StudioProcess
@@ -29,7 +26,6 @@ class Subject:
     """What is shown."""
 
     config: Config
-    folder: Path
     store: Store
     clock: Clock
     recordings: Recordings
@@ -62,19 +58,15 @@ class Page:
         s = self._subject
         return WebSite(
             s.store,
-            Footage(lambda: {id: volume.disk for id, volume in s.recordings.volumes.open.items()}),
-            self._running,
+            Footage(lambda: {id: volume.disk for id, volume in s.recordings.volumes.open.items()}, s.recordings.lost),
+            s.recordings.unfinished,
             lambda: {name: _camera(name, camera) for name, camera in s.config.cameras.items()},
             s.clock,
-            DiskBlobs(s.folder / "sprites"),
+            s.recordings.sprites,
             self._studio,
             s.status,
             lambda: s.recordings.keeper.status,
         )
-
-    def _running(self, camera: str, stream: str) -> list[Segment]:
-        found = self._subject.recordings.library.running.get((camera, stream))
-        return [found] if found is not None else []
 
     async def _settings(self) -> bytes:
         return b"{}"

@@ -32,6 +32,7 @@ from redshank.report import Reporter, Subject
 from redshank.store.base import Store
 from redshank.supervisor import Supervisor, guard
 from redshank.targets import Targets, redact
+from redshank.tidy import Tidy
 
 if TYPE_CHECKING:
     from redshank.app import View
@@ -71,28 +72,30 @@ class Site:
         self._routes = self._open_channels(targets)
         names = wiring.active(self.config)
         self.judge = self._open_judge()
-        links = Links(
-            self.judge,
-            self.store,
-            self.bus,
-            clock,
-            lambda: self.notifier.wake(),
-            lambda a: composer.keep(a),
-            lambda seen: self.recordings.library.seen(seen),
-            lambda alert: self.recordings.library.alerted(alert),
-        )
-        self.hub = Hub(links, [wiring.watched(self.config, name) for name in names])
+        self.hub = Hub(self._links(), [wiring.watched(self.config, name) for name in names])
         self.recordings = Recordings(self.config, folder, self.store, clock, self.hub.states)
-        blobs = DiskBlobs(folder / "pictures")
-        self._blobs = blobs
-        composer = Composer(wiring.words(self.config), blobs, self.hub.picture, self.hub.seen)
-        self.notifier = Notifier(self.store, self._routes, clock, composer, grace_s=SEND_GRACE_S)
+        self._blobs = DiskBlobs(folder / "pictures")
+        self._composer = Composer(wiring.words(self.config), self._blobs, self.hub.picture, self.hub.seen)
+        self.notifier = Notifier(self.store, self._routes, clock, self._composer, grace_s=SEND_GRACE_S)
+        self._tidy = Tidy(self.store, self._blobs, clock, wiring.picture_days(self.config))
         self._supervisor = Supervisor(clock)
         shares = [share for i in range(workers) if (share := names[i::workers])]
         self._pairs = [Pair(i, share, self) for i, share in enumerate(shares)]
         self._reporter = Reporter(self._subject(loaded), clock)
-        shown = Shown(self.config, folder, self.store, clock, self.recordings, self._reporter.report)
+        shown = Shown(self.config, self.store, clock, self.recordings, self._reporter.report)
         self._page = Page(shown, self._supervisor) if self.config.web.enabled else None
+
+    def _links(self) -> Links:
+        return Links(
+            self.judge,
+            self.store,
+            self.bus,
+            self.clock,
+            lambda: self.notifier.wake(),
+            lambda alert: self._composer.keep(alert),
+            lambda seen: self.recordings.library.seen(seen),
+            lambda alert: self.recordings.library.alerted(alert),
+        )
 
     def _subject(self, loaded: Loaded) -> Subject:
         running = [worker for pair in self._pairs for worker in (pair.capture, pair.vision)]
@@ -172,6 +175,7 @@ class Site:
                     ("notifier", self.notifier.run),
                     ("status", self._tell_status),
                     ("model", self._have_model),
+                    ("tidy", self._tidy.run),
                     *self.recordings.parts(self._volume_opened),
                 ]
                 if self._page is not None:

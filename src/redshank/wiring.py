@@ -126,6 +126,12 @@ def _policy(record: Record) -> Policy:
     )
 
 
+def picture_days(config: schema.Config) -> float | None:
+    """Pictures of alerts stay as long as the longest footage of alerts; None: for ever."""
+    days = [_limit(camera.record.alerts.days) for camera in config.cameras.values()]
+    return None if None in days else max((one for one in days if one is not None), default=None)
+
+
 def _limit(days: float | str) -> float | None:
     return None if isinstance(days, str) else days
 
