@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -84,6 +84,18 @@ def _tell(loaded: Loaded) -> None:
     counts = f"{len(config.cameras)} cameras, {len(config.rules)} rules, {len(config.channels)} channels"
     verdict = f"{len(loaded.problems)} problems, the rest works" if loaded.problems else "right"
     typer.echo(f"{name}: {verdict}: {counts}")
+    for volume in _planned(loaded):
+        typer.echo(f"storage {volume['volume']} ({volume['path']}): {volume['sentence']}")
+
+
+def _planned(loaded: Loaded) -> list[dict[str, Any]]:
+    """As a running Redshank measured it, else assumed from the configuration."""
+    from redshank.planned import planned
+    from redshank.status import read
+
+    running = (read(loaded.config.data.expanduser()) or {}).get("storage", {}).get("volumes", ())
+    measured = {one["volume"]: one["forecast"] for one in running if one.get("forecast")}
+    return [{**one, **measured.get(one["volume"], {})} for one in planned(loaded.config)]
 
 
 def _tell_json(loaded: Loaded) -> None:
@@ -101,6 +113,7 @@ def _tell_json(loaded: Loaded) -> None:
         "cameras": sorted(loaded.config.cameras),
         "rules": sorted(loaded.config.rules),
         "channels": sorted(loaded.config.channels),
+        "storage": _planned(loaded),
     }
     typer.echo(json.dumps(answer, indent=2))
 

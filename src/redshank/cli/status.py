@@ -79,5 +79,8 @@ def _show(found: dict[str, Any]) -> None:
     print(f"alerts: {found['alerts']['open']} open, {found['alerts']['total']} since start")
     for name, channel in found["channels"].items():
         print(f"channel {name}: {_channel(channel)}")
+    for volume in found.get("storage", {}).get("volumes", ()):
+        forecast = volume["forecast"]["sentence"] if volume["forecast"] else "nothing measured yet"
+        print(f"storage {volume['volume']}: {volume['percent']:.0f} % used, {forecast}")
     for problem in found["problems"]:
         print(f"problem: {problem}")
