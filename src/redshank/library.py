@@ -85,6 +85,8 @@ class Library:
         self._cameras: dict[str, _Camera] = {}
         self._entries = Entries(store, clock, self._unmark, self._note)
         self._begun = clock.now()
+        self._reached: dict[Key, int] = {}
+        """Up to when a stream is on disk, or was not to be."""
         self._tell: dict[str, Callable[[Note], bool]] = {}
         self._private: Mapping[str, int | None] = {}
         self._first_seq = 0
@@ -188,7 +190,7 @@ class Library:
                 self._entries.put(self._gap(h))
             case "volume":
                 self.buffers[h["id"]] = h
-                self._note(f"recording on {h['id']}", h["trouble"])
+                self._note(f"recording on {self._volumes[h['id']].root}", h["trouble"])
             case _:
                 return False
         return True
@@ -198,9 +200,11 @@ class Library:
         if key not in self.running or self.running[key].seq != segment.seq:
             self._entries.put(Begun(segment))
         self.running[key] = segment
+        self._reached[key] = segment.end
 
     def _forget_running(self, segment: Segment) -> None:
         key = (segment.camera, segment.stream)
+        self._reached[key] = max(segment.end, self._reached.get(key, 0))
         if key in self.running and self.running[key].seq == segment.seq:
             del self.running[key]
 
@@ -300,6 +304,7 @@ class Library:
             name, Note("record", {"camera": name, "mode": wanted[0], "private": wanted[1]})
         ):
             camera.told = wanted
+            self._reached |= {(name, s.stream): self._clock.now() for s in camera.plan.settings}
 
     def _watch_progress(self) -> None:
         """rel:T16: judged by what reached the disk, not by what arrived."""
@@ -307,8 +312,8 @@ class Library:
         for name, camera in self._cameras.items():
             for s in camera.plan.settings:
                 key, what = (name, s.stream), f"{name}/{s.stream}"
-                file, state = self.running.get(key), self._states.get(key)
-                reached = max(self._begun, file.end if file else 0, state.since if state else 0)
+                state = self._states.get(key)
+                reached = max(self._begun, self._reached.get(key, 0), state.since if state else 0)
                 due = camera.told == ("continuous", False) and s.volume in self._volumes
                 late = (
                     due
