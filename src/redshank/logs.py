@@ -85,6 +85,8 @@ def to_file(path: Path, also_stderr: bool, level: str = "INFO", levels: Mapping[
         ) from error
     if also_stderr:
         handlers.append(logging.StreamHandler(sys.stderr))
+    # Else a full disk answers every record with a traceback on standard error, which has the record itself.
+    logging.raiseExceptions = False
     for handler in handlers:
         handler.setFormatter(FieldsFormatter())
     logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
