@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping
+from threading import Event
 from urllib.parse import urlsplit
 
 from tests.e2e.program import CLOCK, Program, eventually, since_s
@@ -20,6 +22,27 @@ def config(cameras: Mapping[str, FakeCamera | str], rest: str = QUICK + BLIND, m
     lines = [f"  {name}: {{url: '{url}'{', ' + more[name] if name in more else ''}}}\n" for name, url in urls.items()]
     targets = ", ".join(f'"127.0.0.1:{urlsplit(url).port}"' for url in urls.values())
     return f"cameras:\n{''.join(lines)}security: {{allow_targets: [{targets}]}}\nweb: {{enabled: false}}\n{rest}"
+
+
+def polled(recorded: Recorded, over: Event, wrong: list[str], seen: set[str]) -> None:
+    """Open every file the database names, again and again, and hold its length against the row."""
+    while not over.wait(0.02):
+        try:
+            rows = recorded.rows()
+        except sqlite3.OperationalError:  # no database yet
+            continue
+        for row in rows:
+            path = row["path"]
+            if path in seen:
+                continue
+            seen.add(path)
+            try:
+                size = len((recorded.root / path).read_bytes())
+            except FileNotFoundError:
+                wrong.append(f"not there: {path}")
+                continue
+            if size != row["size"]:
+                wrong.append(f"{size} of {row['size']} bytes: {path}")
 
 
 def is_recorded(program: Program, name: str, stream: str = "main") -> bool:

@@ -4,37 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event, Thread
 
 from tests.e2e.program import CLOCK, Program, eventually, since_s
-from tests.e2e.recording import BLIND, QUICK, config, lost, problem, unsound, until_files, until_recorded
+from tests.e2e.recording import BLIND, QUICK, config, lost, polled, problem, unsound, until_files, until_recorded
 from tests.harness.fake_camera import FakeCamera
 from tests.harness.footage import cached_clip
 from tests.harness.recordings import Recorded
-
-
-def polled(recorded: Recorded, over: Event, wrong: list[str], seen: set[str]) -> None:
-    """Open every file the database names, again and again, and hold its length against the row."""
-    while not over.wait(0.02):
-        try:
-            rows = recorded.rows()
-        except sqlite3.OperationalError:  # no database yet
-            continue
-        for row in rows:
-            path = row["path"]
-            if path in seen:
-                continue
-            seen.add(path)
-            try:
-                size = len((recorded.root / path).read_bytes())
-            except FileNotFoundError:
-                wrong.append(f"not there: {path}")
-                continue
-            if size != row["size"]:
-                wrong.append(f"{size} of {row['size']} bytes: {path}")
 
 
 def test_a_reader_that_polls_never_meets_a_file_that_is_not_whole(tmp_path: Path) -> None:
