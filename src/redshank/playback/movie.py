@@ -53,13 +53,6 @@ class Part:
     def size(self) -> int:
         return len(self.intro) + (self.stretch.size if self.stretch else 0) + len(self.outro)
 
-    @property
-    def name(self) -> bytes:
-        """Different for different bytes."""
-        whole = self.stretch.plain if isinstance(self.stretch, Renewed) else self.stretch
-        lies = f"{whole.segment.volume} {whole.segment.seq} {whole.offset} {whole.to} " if whole else ""
-        return lies.encode() + self.intro + self.outro
-
     def blocks(self, low: int, high: int) -> Iterator[bytes]:
         """Bytes [low, high)."""
         begin = len(self.intro)
@@ -79,13 +72,13 @@ class Movie:
     plan: Plan
     """Without the files that are lost."""
     head: bytes
-    parts: tuple[Part, ...]
     lost: tuple[Segment, ...]
     """Files that should be there and are not."""
     silent: bool
     """Whether some of the sound is left out: it has another sample rate than the rest."""
     begins: Sequence[int]
-    """Where each part begins; the last entry is the size of all."""
+    """Where the part of each piece begins; the last entry is the size of all."""
+    layout: Layout
 
     @property
     def size(self) -> int:
@@ -94,43 +87,35 @@ class Movie:
     @property
     def etag(self) -> str:
         """Strong: the same for the same range of the same footage."""
-        digest = hashlib.sha256(self.head)
-        for part in self.parts:
-            digest.update(part.name)
+        lies = ((one.segment, one) for one in self.plan.pieces)
+        names = "".join(f"{file.volume} {file.seq} {piece.offset} {piece.to} " for file, piece in lies)
+        digest = hashlib.sha256(self.head + names.encode())
+        for end in self.layout.ends.values():
+            digest.update(end.intro + end.outro)
         return f'"{digest.hexdigest()[:32]}"'
 
     def blocks(self, start: int, end: int) -> Iterator[bytes]:
         """Bytes [start, end), in blocks of about a MiB at most."""
         if start < len(self.head):
             yield self.head[start:end]
-        number = max(0, bisect_right(self.begins, start) - 1)
-        for part, begins in zip(self.parts[number:], self.begins[number:], strict=False):
+        for number in range(max(0, bisect_right(self.begins, start) - 1), len(self.plan.pieces)):
+            begins = self.begins[number]
             if begins >= end:
                 return
+            part = self.layout.part(number)
             yield from part.blocks(max(0, start - begins), min(part.size, end - begins))
 
 
 def make_movie(plan: Plan, footage: Footage) -> Movie:
     """Raises StoreError when there is no footage in the range, or none that can be read."""
     plan, lost = present(plan, footage)
-    pieces = plan.pieces
-    tracks = Tracks(_heads(pieces, footage))
-    plan = replace(plan, pieces=tuple(piece for piece in pieces if piece.segment.setup in tracks.setups))
-    pieces = plan.pieces
-    loose = [_loose(piece, footage, tracks.head(piece.segment.setup), piece is pieces[0]) for piece in pieces]
-    shown = list(
-        accumulate((piece.end - piece.start for piece in pieces), initial=_begins(pieces[0], loose[0], tracks))
-    )
-    sets = {setup: tracks.sets(setup) for setup in tracks.setups}
-    parts: list[Part] = []
-    for number, (piece, part) in enumerate(zip(pieces, loose, strict=True)):
-        begins = shown[number] - (piece.start - piece.segment.start)
-        place = tracks.place(piece.segment.setup, number * FILE_FRAGMENTS, begins, shown[0])
-        parts.append(_placed(piece, part, place, footage, sets[piece.segment.setup]))
-    head = make_head(tracks.entries, Timing(pieces[0].start, plan.length, shown[0]))
-    head += make_index([_reference(piece, part) for piece, part in zip(pieces, parts, strict=True)])
-    begins_at = tuple(accumulate((part.size for part in parts), initial=len(head)))
-    return Movie(plan, head, tuple(parts), lost, tracks.silent, begins_at)
+    tracks = Tracks(_heads(plan.pieces, footage))
+    plan = replace(plan, pieces=tuple(piece for piece in plan.pieces if piece.segment.setup in tracks.setups))
+    layout = make_layout(plan.pieces, footage, tracks)
+    sizes = [layout.size(number) for number in range(len(plan.pieces))]
+    head = make_head(tracks.entries, Timing(plan.pieces[0].start, plan.length, layout.shown[0]))
+    head += make_index([(size, _ticks(piece)) for size, piece in zip(sizes, plan.pieces, strict=True)])
+    return Movie(plan, head, lost, tracks.silent, list(accumulate(sizes, initial=len(head))), layout)
 
 
 def head_of(segment: Segment, footage: Footage) -> Head:
@@ -211,7 +196,7 @@ def _heads(pieces: Iterable[Piece], footage: Footage) -> dict[str, Head]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Loose:
+class Loose:
     """A piece in its file's own terms: its ends made anew, and what lies between them."""
 
     intro: bytes
@@ -221,20 +206,59 @@ class _Loose:
     outro: bytes
 
 
-def _loose(piece: Piece, footage: Footage, head: Head, is_first: bool) -> _Loose:
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where each piece goes. Its part is made when it is read: a day has thousands, and most are never asked for."""
+
+    pieces: Sequence[Piece]
+    ends: Mapping[int, Loose]
+    """By number: pieces with ends made anew; the others are as they lie in their files."""
+    shown: Sequence[int]
+    """µs on the movie's line at which each is shown."""
+    sets: Mapping[str, bytes]
+    """By setup: put before each keyframe."""
+    tracks: Tracks
+    footage: Footage
+
+    def size(self, number: int) -> int:
+        """Bytes of a part."""
+        piece = self.pieces[number]
+        if number in self.ends or self.sets[piece.segment.setup]:
+            return self.part(number).size
+        return piece.to - piece.offset
+
+    def part(self, number: int) -> Part:
+        piece = self.pieces[number]
+        setup, begins = piece.segment.setup, self.shown[number] - (piece.start - piece.segment.start)
+        place = self.tracks.place(setup, number * FILE_FRAGMENTS, begins, self.shown[0])
+        loose = self.ends.get(number) or Loose(b"", piece.offset, piece.to, b"")
+        return _placed(piece, loose, place, self.footage, self.sets[setup])
+
+
+def make_layout(pieces: Sequence[Piece], footage: Footage, tracks: Tracks) -> Layout:
+    ends: dict[int, Loose] = {}
+    for number, piece in enumerate(pieces):
+        if number == 0 or piece.cut or piece.start > piece.segment.start:
+            ends[number] = _loose(piece, footage, tracks.head(piece.segment.setup), number == 0)
+    lengths = (piece.end - piece.start for piece in pieces)
+    shown = list(accumulate(lengths, initial=_begins(pieces[0], ends[0], tracks)))
+    return Layout(pieces, ends, shown, {setup: tracks.sets(setup) for setup in tracks.setups}, tracks, footage)
+
+
+def _loose(piece: Piece, footage: Footage, head: Head, is_first: bool) -> Loose:
     low, high = piece.offset, piece.to
     begins_anew = piece.start > piece.segment.start or (is_first and AUDIO in head.formats)
     if not begins_anew and not piece.cut:
-        return _Loose(b"", low, high, b"")
+        return Loose(b"", low, high, b"")
     keys = keyframes(piece.segment)
     if begins_anew:
         low = next((at for time, at in keys if time >= piece.start + MARGIN_US and at <= high), high)
     if piece.cut:
         high = max((at for time, at in keys if time <= piece.end - MARGIN_US), default=low)
     if low >= high:
-        return _Loose(_ends(piece, (piece.offset, piece.to), footage, head), low, low, b"")
+        return Loose(_ends(piece, (piece.offset, piece.to), footage, head), low, low, b"")
     intro, outro = ((piece.offset, low), (high, piece.to))
-    return _Loose(_ends(piece, intro, footage, head), low, high, _ends(piece, outro, footage, head))
+    return Loose(_ends(piece, intro, footage, head), low, high, _ends(piece, outro, footage, head))
 
 
 def _ends(piece: Piece, span: tuple[int, int], footage: Footage, head: Head) -> bytes:
@@ -263,13 +287,13 @@ def trimmed(data: bytes, piece: Piece, head: Head) -> bytes:
     return made
 
 
-def _begins(piece: Piece, part: _Loose, tracks: Tracks) -> int:
+def _begins(piece: Piece, part: Loose, tracks: Tracks) -> int:
     """µs on the movie's line at which the first piece is shown: whatever is decoded before has a place."""
     early = tracks.head(piece.segment.setup).leads[VIDEO] - first_dts(part.intro)
     return piece.start - piece.segment.start - (-early * US_PER_S // VIDEO_SCALE)
 
 
-def _placed(piece: Piece, part: _Loose, place: Place, footage: Footage, sets: bytes) -> Part:
+def _placed(piece: Piece, part: Loose, place: Place, footage: Footage, sets: bytes) -> Part:
     plain = Stretch(piece.segment, part.low, part.high, footage, place)
     stretch = None if part.low >= part.high else Renewed(plain, sets) if sets else plain
     if not part.intro and not part.outro:
@@ -278,6 +302,6 @@ def _placed(piece: Piece, part: _Loose, place: Place, footage: Footage, sets: by
     return Part(intro, stretch, outro)
 
 
-def _reference(piece: Piece, part: Part) -> tuple[int, int]:
-    """Bytes, and for how many ticks it is shown."""
-    return part.size, scaled(piece.end - piece.start, VIDEO_SCALE)
+def _ticks(piece: Piece) -> int:
+    """For how many ticks it is shown."""
+    return scaled(piece.end - piece.start, VIDEO_SCALE)
