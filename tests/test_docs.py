@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 import typer
+from fastapi.routing import APIRoute
 from ruamel.yaml import YAML
 
 import redshank
 from redshank.cli import app
+from redshank.config.load import load
 from redshank.errors import ModelError
+from redshank.model import GapReason
 from redshank.vision.models import DEFAULT, default_store, pull
+from redshank.web import media, pictures, recordings, transcoding
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "guide"
@@ -73,6 +77,42 @@ def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text()
     pages = [page for page in (ROOT / "docs").rglob("*.md") if page.name != "README.md"]
     assert [named(page) for page in pages if f"({page.relative_to(ROOT / 'docs')})" not in index] == []
+
+
+def test_every_address_of_the_api_is_in_its_reference_and_no_other() -> None:
+    routers = [one.routes for one in (transcoding, media, pictures, recordings)]
+    table = {route.path for router in routers for route in router.routes if isinstance(route, APIRoute)}
+    said = re.findall(r"^\| `(/[^`]+)`", (ROOT / "docs" / "reference" / "api.md").read_text(), re.MULTILINE)
+    assert len(table) > 15
+    assert sorted(said) == sorted(table)
+
+
+def test_every_parameter_of_the_api_is_in_its_reference() -> None:
+    said = (ROOT / "docs" / "reference" / "api.md").read_text()
+    routers = [one.routes for one in (transcoding, media, pictures, recordings)]
+    asked = {
+        parameter.alias
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for dependant in (route.dependant, *route.dependant.dependencies)
+        for parameter in dependant.query_params
+    }
+    assert asked >= {"from", "to", "codecs", "width", "buckets", "stream"}
+    assert [name for name in asked if not re.search(rf"[?&]{name}=", said)] == []
+
+
+def test_every_reason_of_a_gap_is_explained() -> None:
+    said = (GUIDE / "recording.md").read_text()
+    assert [reason.value for reason in GapReason if f"`{reason.value}`" not in said] == []
+
+
+@pytest.mark.parametrize("page", sorted(GUIDE.glob("*.md")), ids=named)
+def test_no_example_of_a_configuration_has_a_key_that_is_unknown(page: Path, tmp_path: Path) -> None:
+    for example in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+        (tmp_path / "redshank.yaml").write_text(example)
+        problems = [str(problem) for problem in load(tmp_path / "redshank.yaml", {}).problems]
+        assert [one for one in problems if "unknown" in one or ".record" in one or "storage" in one] == []
 
 
 def test_the_readme_is_read_in_a_few_minutes() -> None:
