@@ -7,7 +7,7 @@ TEMPLATE = """\
 
 # timezone: Europe/Berlin            # for times in messages; default: this machine's
 # public_url: http://192.168.1.10:8970   # messages link to it
-# data: /srv/redshank                # pictures, database; default: $REDSHANK_DATA_DIR or ~/.local/share/redshank
+# data: /srv/redshank                # database, pictures, recordings; default: $REDSHANK_DATA_DIR or ~/.local/share/redshank
 
 cameras:
   # One block per camera. The name (small letters, digits, _ and -) stays for ever; friendly_name may change.
@@ -27,12 +27,28 @@ cameras:
     #     coordinates: 0.1,0.5,0.6,0.5,0.6,1,0.1,1
     # motion:
     #   mask: {clock: "0,0,0.3,0,0.3,0.06,0,0.06"}   # motion here is ignored
+    # record: {mode: motion, pre_capture: 10s, quota: 500GB}   # other than the others
 
   # Other sources:
   # garage:   {url: "http://192.168.1.30/video.mjpg", kind: mjpeg, user: admin, password: !secret garage}
   # webcam:   {url: "usb:/dev/video0", width: 1280, height: 720, fps: 15}
   # picamera: {url: "csi:0", width: 1280, height: 720, fps: 15}
   # clip:     {url: /srv/clips/street.mp4, loop: true}
+
+# Everything is recorded, all the time, as the camera sends it. As it is without these lines:
+# record:                            # a camera may have its own
+#   mode: continuous                 # or motion, alert (only around them), off
+#   sound: true
+#   # schedule: [mon-fri 08:00-18:00, sat 09:00-14:00]   # outside these times nothing; default: always
+#   pre_capture: 5s                  # kept before and after what moved or was alerted
+#   post_capture: 5s
+#   continuous: 7                    # days that plain footage stays (12h, 2w, 6m, forever); the oldest of it goes first
+#   motion: 14                       # … in which something moved
+#   detections: 30                   # … with a tracked object
+#   alerts: 90                       # … of an alert
+# storage:
+#   volumes:
+#     default: /mnt/video            # a folder, best on a disk of its own; default: recordings in the data folder
 
 objects:
   track: [person]                    # also: car, dog, bicycle, … whatever the model knows
