@@ -17,7 +17,7 @@ def test_the_template_has_nothing_wrong_in_it(tmp_path: Path) -> None:
 
 
 def test_the_commented_lines_about_recording_say_what_is_so_without_them(tmp_path: Path) -> None:
-    (block,) = re.findall(r"^(# record:\n(?:#.*\n)+)", TEMPLATE, re.MULTILINE)
+    (block,) = re.findall(r"^(# record:.*\n(?:#.*\n)+)", TEMPLATE, re.MULTILINE)
     result = loaded(tmp_path, re.sub("^# ", "", block, flags=re.MULTILINE))
     assert result.problems == ()
     assert result.config.record == Record()
