@@ -1,4 +1,4 @@
-"""Weekly times: `mon-fri 08:00-18:00`, `sat,sun`, `22:00-06:00`. Pure.
+"""Weekly times: `mon-fri 08:00-12:00 13:00-18:00`, `sat,sun`, `22:00-06:00`. Pure.
 
 A span over midnight belongs to the day it begins on. Times are local clock times: on the day clocks change, what the clock shows
 counts.
@@ -26,12 +26,20 @@ class Span:
     end: int = DAY_MIN
 
 
+def parse_all(text: str) -> tuple[Span, ...]:
+    """Days and any number of times on them. Raises as `parse`."""
+    words = text.split()
+    times = [word for word in words if _TIMES.fullmatch(word)]
+    days = " ".join(word for word in words if word not in times)
+    return tuple(parse(f"{days} {time}") for time in times) or (parse(text),)
+
+
 def parse(text: str) -> Span:
-    """Raises ValueError with what was expected."""
+    """Days, times or both, each at most once. Raises ValueError with what was expected."""
     words = text.lower().split()
     times = next((match for word in words if (match := _TIMES.fullmatch(word))), None)
     named = [word for word in words if not _TIMES.fullmatch(word)]
-    if not words or len(words) > 2 or len(named) > 1:
+    if not words or len(words) > 2 or len(words) - len(named) > 1 or len(named) > 1:
         raise ValueError("expected days and times such as `mon-fri 08:00-18:00`, `sat,sun` or `22:00-06:00`")
     days = _days(named[0]) if named else frozenset(range(7))
     if times is None:

@@ -401,7 +401,7 @@ def test_recording_is_set_for_all_and_for_one_camera_in_short_forms(tmp_path: Pa
     result = loaded(
         tmp_path,
         """
-        record: {continuous: {days: 3}, motion: 12h, alerts: {retain: {days: 2w, mode: all}}, schedule: "mon 8:00-9:00", quota: 1.5TB}
+        record: {continuous: {days: 3}, motion: 12h, alerts: {retain: {days: 2w, mode: all}}, schedule: "mon 8:00-9:00 10:00-11:00", quota: 1.5TB}
         storage: {volumes: {nas: /mnt/nas, default: {path: /srv/video, reserve: 10GiB}}}
         cameras:
           a: {url: "rtsp://10.0.0.1/1", record: {mode: motion, volume: nas, max_days: 30d, schedule: always}}
@@ -411,6 +411,6 @@ def test_recording_is_set_for_all_and_for_one_camera_in_short_forms(tmp_path: Pa
     a, b = (result.config.cameras[name].record for name in "ab")
     assert (a.mode, a.volume, a.max_days, a.schedule, a.quota) == ("motion", "nas", 30.0, (), 1_500_000_000_000)
     assert (a.continuous.days, a.motion.days, a.alerts.days) == (3.0, 0.5, 14.0)
-    assert (b.volume, b.detections.days, len(b.schedule)) == ("default", "forever", 1)
+    assert (b.volume, b.detections.days, len(b.schedule)) == ("default", "forever", 2)
     assert result.config.storage.volumes["default"].reserve == 10 * 1024**3
     assert [(p.where.key, p.value) for p in result.problems] == [("cameras.b.record.volume", "'nsa'")]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from redshank.config.fields import Name, Seconds, Section, Words, named
-from redshank.schedule import Span, parse
+from redshank.schedule import Span, parse_all
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?", re.IGNORECASE)
 _DAYS = re.compile(r"(\d+(?:\.\d+)?)\s*([hdwmy]?)", re.IGNORECASE)
@@ -48,7 +48,7 @@ def _schedule(value: object) -> object:
         raise ValueError("expected `always`, or times such as `mon-fri 08:00-18:00`")
     if any(isinstance(item, str) and item.strip().lower() == "always" for item in value):
         return ()
-    return tuple(item if isinstance(item, Span) else parse(item) for item in value)
+    return tuple(span for item in value for span in ((item,) if isinstance(item, Span) else parse_all(item)))
 
 
 def _some_stream(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -90,7 +90,7 @@ class Record(Section):
     sound: bool = True
     """Keep the sound."""
     schedule: Schedule = ()
-    """When to record: `always`, or times such as `mon-fri 08:00-18:00`, one or a list, in `timezone`; outside them a gap (off)."""
+    """When to record: `always`, or times such as `mon-fri 08:00-12:00 13:00-18:00`, one or a list, in `timezone`; outside them a gap (off)."""
     segment: Annotated[Seconds, Field(ge=4, le=120)] = 30.0
     """Length of one file."""
     pre_capture: Annotated[Seconds, Field(le=60)] = 5.0
