@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from redshank.clock import US_PER_S
+from redshank.clock import NS_PER_S, US_PER_S
 from redshank.media.fanout import Fanout
 from redshank.media.segment_read import inspect
 from redshank.model import Packet, Segment
@@ -400,6 +400,20 @@ def test_nothing_is_held_longer_than_the_ring_would() -> None:
     held = [run.packets[0].time for run in bench.recorder.streams[0]._held.runs]
     assert bench.clock.now() - held[0] <= 11 * US_PER_S
     assert bench.spool.waiting == 0
+
+
+def test_a_clock_set_back_neither_fills_the_memory_nor_hides_what_moves() -> None:
+    bench = Bench(MOTION)
+    bench.run(20.2)
+    bench.clock.step(-3600)
+    bench.yard.connect()
+    bench.run(60)
+    held = [run.packets[0].mono_ns for run in bench.recorder.streams[0]._held.runs]
+    assert bench.clock.mono_ns() - held[0] <= 11 * NS_PER_S
+    bench.recorder.keep("yard", bench.clock.now(), bench.clock.now(), False)
+    bench.run(20)
+    bench.stop()
+    assert bench.numbers() == list(range(750, 860))
 
 
 def test_a_schedule_switches_recording_off_and_on() -> None:
