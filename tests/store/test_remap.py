@@ -92,6 +92,15 @@ def test_retention_looks_again_and_other_boots_stay(empty: Connection) -> None:
     assert remap(empty, "boot", 9, 0) == remap(empty, "nothing", 9, 5) == 0
 
 
+def test_a_gap_stays_where_footage_that_does_not_move_reaches_it(empty: Connection) -> None:
+    """The clock was set back before: what moves and what stays lie over one another."""
+    put(empty, segment(1, 0, 40), segment(2, 30, 50, mono_ns=9))
+    gaps.add(empty, Gap(*DOOR, 50, 60, GapReason.OFFLINE))
+    remap(empty, "boot", 9, 1)
+    assert shot(empty) == [(1, 1, 41), (2, 30, 50)]
+    assert told(empty) == [(50, 60, GapReason.OFFLINE)]
+
+
 LAYOUT = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 9), st.sampled_from("ab"), st.booleans()), max_size=10)
 LATER = st.lists(
     st.tuples(st.integers(0, 150), st.integers(1, 20), st.sampled_from([GapReason.OFFLINE, GapReason.PRIVATE])),

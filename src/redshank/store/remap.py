@@ -85,11 +85,13 @@ def _taken(conn: Connection, where: Gap, site: str) -> list[Gap]:
 def _neighbours(
     conn: Connection, moved: _Moved, mine: tuple[ColumnElement[bool], ...], site: str
 ) -> tuple[int | None, int | None]:
-    """End of the footage before what moves, and start of the footage after it; None: there is none."""
+    """End of the footage before what moves, and start of the footage that reaches beyond it; None: there is none. That one may
+    begin earlier than what moves ends, where a clock was set back before: then no gap after them moves."""
     s = segments
     other = (s.c.site == site, s.c.camera == moved.camera, s.c.stream == moved.stream, not_(and_(*mine)))
     before = conn.execute(
         select(s.c.end).where(*other, s.c.start < moved.start).order_by(s.c.start.desc()).limit(1)
     ).scalar()
-    after = conn.execute(select(s.c.start).where(*other, s.c.start >= moved.end).order_by(s.c.start).limit(1)).scalar()
+    beyond = (s.c.start > moved.end - gaps.LONGEST_US, s.c.end > moved.end)
+    after = conn.execute(select(s.c.start).where(*other, *beyond).order_by(s.c.start).limit(1)).scalar()
     return before, after
