@@ -6,12 +6,12 @@ import asyncio
 import os
 import sys
 
-from redshank.process.sandbox import confine
+from redshank.process.sandbox import STUDIO_BYTES, confine
 from redshank.process.worker import run_body
 
 
 def main() -> None:
-    confine()
+    confine(STUDIO_BYTES)
     from redshank.process.studio import studio
 
     asyncio.run(run_body(studio, int(sys.argv[2]), int(sys.argv[3])))

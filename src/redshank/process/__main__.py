@@ -18,11 +18,12 @@ def main() -> None:
     if name.startswith("capture"):
         from redshank.process.capture import capture as body
     else:
-        from redshank.process.sandbox import confine
+        from redshank.process.sandbox import STUDIO_BYTES, VISION_BYTES, confine
 
         # Before the body is imported: numpy starts threads, and a user namespace is refused to who has them.
-        confine()
-        if name.startswith("studio"):
+        is_studio = name.startswith("studio")
+        confine(STUDIO_BYTES if is_studio else VISION_BYTES)
+        if is_studio:
             from redshank.process.studio import studio as body
         else:
             from redshank.process.vision import vision as body

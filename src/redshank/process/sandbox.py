@@ -1,8 +1,9 @@
 """What the vision process may not do: a hostile camera's bytes are decoded here.
 
 No network (an empty network namespace, where the kernel lets us), no new privileges, no core dumps, few open files, and once the
-model is loaded no file can grow. Each is tried alone: a kernel that refuses one still gives the others, and the refusal is logged.
-It may still read what its user may read; a system-call filter is not there yet.
+model is loaded no file can grow; memory is limited, and when the machine has too little it is this process that ends. Each is tried
+alone: a kernel that refuses one still gives the others, and the refusal is logged. It may still read what its user may read; a
+system-call filter is not there yet.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ctypes
 import logging
 import os
 import resource
+from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -18,10 +20,16 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 MAX_FILES = 256
+VISION_BYTES = 6 << 30
+STUDIO_BYTES = 2 << 30
+"""Of memory that can be written: heap, stacks, anonymous mappings. Not of addresses (RLIMIT_AS): CUDA and malloc's arenas reserve many
+times what they use."""
+_FIRST_TO_GO = Path("/proc/self/oom_score_adj")
 
 
-def confine() -> bool:
-    """Call before the first thread starts; a user namespace needs a single-threaded process. Whether the network is gone."""
+def confine(memory: int) -> bool:
+    """Call before the first thread starts; a user namespace needs a single-threaded process. `memory`: bytes. Whether the network is
+    gone."""
     libc = ctypes.CDLL(None, use_errno=True)
     flags = _CLONE_NEWNET if os.geteuid() == 0 else _CLONE_NEWUSER | _CLONE_NEWNET
     alone = bool(libc.unshare(flags) == 0)
@@ -31,6 +39,11 @@ def confine() -> bool:
         log.info("no_new_privs refused: %s", os.strerror(ctypes.get_errno()))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    try:
+        _FIRST_TO_GO.write_text("1000")
+    except OSError as error:
+        log.info("the kernel is not told to end this process first: %s", error.strerror)
     return alone
 
 
