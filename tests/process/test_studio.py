@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from redshank.errors import SourceUnusable
 from redshank.pipe import Note
 from redshank.playback.instant import instant
 from redshank.playback.studio import TRANSCODE, Busy, Refused, StudioProcess
+from redshank.process.sandbox import STUDIO_BYTES
 from redshank.process.studio import work
 from redshank.supervisor import Supervisor, Worker
 from tests.harness.footage import read_number
@@ -90,6 +92,27 @@ async def test_what_it_cannot_decode_is_refused_and_it_goes_on(kept: Kept, tmp_p
         await kept.studio.ask("nonsense", {}, b"")
     assert (await kept.studio.ask("picture", header, data)).body
     assert kept.worker.starts == 1
+
+
+async def test_what_a_library_stumbles_over_is_refused_at_once(kept: Kept, tmp_path: Path) -> None:
+    """Else the asker waits until the job is given up, and others with him."""
+    header, data = job(tmp_path)
+    await kept.studio.ask("picture", header, data)
+    async with asyncio.timeout(5):
+        for wrong in ({"format": ["h264", "zz", 320, 192]}, {"masks": [[["a", 1]]]}, {"until": None}):
+            with pytest.raises(Refused, match="damaged"):
+                await kept.studio.ask("picture", {**header, **wrong}, data)
+        with pytest.raises(Refused, match="damaged"):
+            await kept.studio.ask("picture", {}, data)
+    assert kept.worker.starts == 1
+
+
+async def test_its_memory_is_limited_and_it_is_the_first_to_go(kept: Kept, tmp_path: Path) -> None:
+    await kept.studio.ask("picture", *job(tmp_path))
+    assert kept.worker.pid is not None
+    assert resource.prlimit(kept.worker.pid, resource.RLIMIT_DATA) == (STUDIO_BYTES, STUDIO_BYTES)
+    adjusted = await asyncio.to_thread(Path(f"/proc/{kept.worker.pid}/oom_score_adj").read_text)
+    assert adjusted == "1000\n"
 
 
 async def test_when_it_is_killed_the_job_fails_and_the_next_one_works(kept: Kept, tmp_path: Path) -> None:

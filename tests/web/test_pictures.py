@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import av
 import httpx
 import pytest
 
@@ -13,7 +15,7 @@ from redshank.clock import US_PER_S, rfc3339
 from redshank.playback import sprite
 from redshank.playback.fragment import HEAD, fragments
 from redshank.store import recordings
-from tests.harness.footage import read_number
+from tests.harness.footage import luma_of, read_number
 from tests.playback.decoding import InlineStudio, luma_of_jpeg
 from tests.playback.recording import NOON, numbered
 from tests.playback.watching import play, watch
@@ -53,6 +55,23 @@ def test_privacy_masks_are_black_in_pictures_and_sprites(here: Place) -> None:
     assert whole[:90].max() > 150
     assert sheet[52:96, :160].max() < 40
     assert sheet[:44, :160].max() > 100
+
+
+def test_privacy_masks_are_black_in_a_transcode(here: Place) -> None:
+    here.masks = (((0.0, 0.5), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0)),)
+    here.recording.add(numbered(6, codec="libx265"), NOON, segment_s=60)
+    here.know()
+    address = f"/api/play/yard/main/{NOON}/{NOON + 5 * US_PER_S}"
+    with client(here.app) as session:
+        listed = session.get(f"{address}/index.m3u8?codecs=h264").text.splitlines()
+        head = fetch(session, next(line.split('"')[1] for line in listed if line.startswith("#EXT-X-MAP")))
+        chunk = fetch(session, next(line for line in listed if line.endswith(".h264.m4s")))
+        movie = fetch(session, f"{address}.mp4?codecs=h264")
+    for data in (head + chunk, movie):
+        with av.open(io.BytesIO(data), "r") as file:
+            pictures = [luma_of(frame) for frame in file.decode(video=0)]
+        assert len(pictures) >= 40
+        assert all(picture[100:].max() < 40 and picture[:90].max() > 150 for picture in pictures)
 
 
 def minutes(here: Place, numbers: list[int], stream: str = "main", width: int = 320) -> None:

@@ -5,22 +5,25 @@ Every call begins with a keyframe and is made with the same settings, so that on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 
 import av
+import numpy as np
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from redshank.errors import SourceUnusable
 from redshank.media.codec_config import VIDEO_SCALE, picture_parts, units, video_format
-from redshank.media.decode import padded
-from redshank.model import Packet, StreamFormat
+from redshank.media.decode import padded, to_frame
+from redshank.model import Frame, Packet, StreamFormat
 
 OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "crf": "25", "profile": "main", "level": "4.0", "g": "9999"}
 MAX_HEIGHT = 720
 BASE = Fraction(1, VIDEO_SCALE)
+Cover = Callable[[Frame], Frame]
+"""What nobody may see is black in the frame it gives back."""
 
 
 def fitting(width: int, height: int) -> tuple[int, int]:
@@ -37,15 +40,18 @@ def h264_format(width: int, height: int) -> StreamFormat:
     return video_format(declared, b"")
 
 
-def transcode(packets: Iterable[Packet], format: StreamFormat) -> list[tuple[int, bool, bytes]]:
+def transcode(
+    packets: Iterable[Packet], format: StreamFormat, cover: Cover | None = None
+) -> list[tuple[int, bool, bytes]]:
     """pts, keyframe and data of each picture, in order, as a file of `format` (of `h264_format`) holds them.
 
     Packets of one format, the first a keyframe; times are ticks of 1/90,000 s. Raises SourceUnusable when nothing could be decoded.
     """
     encoder = _encoder(format.width, format.height)
     made: list[tuple[int, bool, bytes]] = []
-    for picture in _decoded(packets):
+    for picture, packet in _decoded(packets):
         frame = picture.reformat(format.width, format.height, "yuv420p")
+        frame = _planes(cover(to_frame(frame, packet))) if cover else frame
         frame.pts, frame.time_base = picture.pts, BASE
         frame.pict_type = PictureType.NONE if made else PictureType.I
         made += [_unit(packet) for packet in encoder.encode(frame)]
@@ -55,20 +61,28 @@ def transcode(packets: Iterable[Packet], format: StreamFormat) -> list[tuple[int
     return made
 
 
-def _decoded(packets: Iterable[Packet]) -> Iterator[av.VideoFrame]:
-    """In the order they are shown."""
+def _planes(frame: Frame) -> av.VideoFrame:
+    """For the encoder."""
+    packed = np.concatenate([plane.ravel() for plane in (frame.y, frame.u, frame.v)])
+    return av.VideoFrame.from_ndarray(packed.reshape(-1, frame.width), "yuv420p")
+
+
+def _decoded(packets: Iterable[Packet]) -> Iterator[tuple[av.VideoFrame, Packet]]:
+    """In the order they are shown, each with the packet that was decoded last."""
     context: VideoCodecContext | None = None
+    packet: Packet | None = None
     for packet in packets:
         if context is None:
             context = _decoder(packet.format)
         unit = padded(packet.data)
         unit.pts, unit.dts, unit.time_base = packet.pts, packet.dts, BASE
         try:
-            yield from context.decode(unit)
+            pictures = context.decode(unit)
         except av.FFmpegError:
             continue
-    if context is not None:
-        yield from context.decode(None)
+        yield from ((picture, packet) for picture in pictures)
+    if context is not None and packet is not None:
+        yield from ((picture, packet) for picture in context.decode(None))
 
 
 def _decoder(format: StreamFormat) -> VideoCodecContext:

@@ -2,7 +2,7 @@
 
     picture     one group of pictures → the JPEG of one instant, masked
     sheet       keyframes → a sheet of small pictures
-    transcode   some seconds of any codec → H.264
+    transcode   some seconds of any codec → H.264, masked
 
 Threads: the event loop, and the pool for the jobs. It opens no network and no file; whatever a recorded stream makes a decoder do
 happens here, and a job that does not end has the process replaced.
@@ -11,9 +11,12 @@ happens here, and a job that does not end has the process replaced.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
+import av
+import cv2
 import numpy as np
 
 from redshank.clock import NS_PER_S
@@ -28,10 +31,24 @@ from redshank.process.sandbox import forbid_writing
 from redshank.process.worker import Worker
 from redshank.vision.picture import Pixels, cover, jpeg, still
 
+log = logging.getLogger(__name__)
+
 LONGEST_S = 30.0
 """No job takes so long; the hub has given it up before."""
 QUALITY = 75
 """Of a sheet."""
+
+_FAILURES = (
+    av.FFmpegError,
+    cv2.error,
+    MemoryError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
+"""What libraries raise for bytes that nobody meant to be pictures: the asker hears it, instead of waiting until it is given up."""
 
 Made = tuple[dict[str, Any], bytes]
 """Answer's header and body."""
@@ -68,6 +85,9 @@ class Studio:
             header, body = await asyncio.to_thread(work, note)
         except RedshankError as error:
             header, body = {"reason": str(error)}, b""
+        except _FAILURES as error:
+            log.warning("a picture could not be made", extra={"job": note.kind}, exc_info=error)
+            header, body = {"reason": "the footage could not be decoded: it may be damaged"}, b""
         finally:
             del self._begun[number]
         self._worker.pipe.write(Note("made", {**header, "number": number}, body))
@@ -136,13 +156,14 @@ def _paste(place: Pixels, small: Pixels) -> None:
 
 
 def transcoded(header: Mapping[str, Any], body: bytes) -> Made:
-    """H.264: avcC and size of what is made, and its pictures (none asked for: only what it would be)."""
+    """H.264: avcC and size of what is made, and its pictures, masked (none asked for: only what it would be)."""
     width, height = header["format"][2:]
     form = h264_format(width, height)
     about = {"avcc": form.extradata.hex(), "size": [form.width, form.height]}
     if not header["samples"]:
         return {**about, "samples": []}, b""
-    made = transcode(coded_of(header, body).packets(), form)
+    masks = _masks(header)
+    made = transcode(coded_of(header, body).packets(), form, (lambda frame: cover(frame, masks)) if masks else None)
     return {**about, "samples": [[pts, key, len(data)] for pts, key, data in made]}, b"".join(unit[2] for unit in made)
 
 

@@ -53,7 +53,8 @@ async def _chunk(wanted: Asked, segment: Segment, name: str) -> bytes:
 
 
 async def _made(wanted: Asked, work: transcoded.Transcode) -> bytes:
-    answer = await studio_of(wanted.site).ask(TRANSCODE, work.pictures.header(), work.pictures.data)
+    header = {**work.pictures.header(), "masks": wanted.site.cameras()[wanted.camera].masks}
+    answer = await studio_of(wanted.site).ask(TRANSCODE, header, work.pictures.data)
     return await run_in_threadpool(transcoded.finish, work, answer)
 
 
