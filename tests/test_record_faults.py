@@ -223,6 +223,36 @@ def test_a_disk_that_hangs_for_thirty_seconds_loses_nothing_and_holds_nobody_up(
     assert bench.gaps() == []
 
 
+def test_what_is_asked_for_while_a_disk_hangs_is_kept_however_long_and_often() -> None:
+    bench = Bench(replace(YARD, mode="motion", pre_s=1, post_s=1))
+    bench.run(5)
+    bench.stepping = False
+    for second in range(200):
+        bench.run(1)
+        if second % 2:
+            bench.recorder.keep("yard", bench.clock.now(), bench.clock.now(), second % 4 == 1)
+    bench.stepping = True
+    bench.run(10)
+    bench.stop()
+    assert set(bench.numbers()) >= set(range(70, 2050))
+
+
+def test_what_is_asked_for_during_a_hang_is_forgotten_with_privacy_but_not_what_comes_after_it() -> None:
+    bench = Bench(replace(YARD, mode="motion", pre_s=1, post_s=1))
+    bench.run(5)
+    bench.stepping = False
+    bench.recorder.keep("yard", bench.clock.now(), bench.clock.now(), False)
+    bench.recorder.set_mode("yard", "motion", private=True)
+    bench.run(10)
+    bench.recorder.set_mode("yard", "motion", private=False)
+    bench.run(5)
+    bench.recorder.keep("yard", bench.clock.now(), bench.clock.now(), False)
+    bench.stepping = True
+    bench.run(10)
+    bench.stop()
+    assert bench.numbers() == [*range(40, 50), *range(190, 210)]
+
+
 def test_a_real_writer_that_hangs_holds_up_no_camera() -> None:
     """rel:T13, with the thread: `offer` returns while `sync` does not."""
     disk, entered, go_on = MemoryDisk(), threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""What of one stream is kept, and what waits to know. Pure; one thread.
+"""What of one stream is kept, and what waits to know. Pure; `Plan.keep` belongs to any thread, the rest to the volume's writer.
 
 Kept are spans of wall time: one without end in mode continuous, one around each `keep` in the modes motion and alert. Packets that no
 file has taken are held in runs, each a keyframe and what needs it, for as long as the fan-out's ring would hold them (they are the same
@@ -7,7 +7,7 @@ objects). A run that touches a span is kept whole: a clip begins at the keyframe
 
 from __future__ import annotations
 
-from collections import deque
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ from redshank.model import GapReason, Packet
 from redshank.record_settings import Mode
 
 SPANS = 64
-"""Remembered at most; then the oldest is forgotten."""
+"""Remembered at most; then the two oldest become one: more is kept, never less."""
 FOREVER = 1 << 62
 
 
@@ -56,6 +56,9 @@ class Keep:
     important: bool
     """Wanted in mode alert too."""
 
+    def touches(self, other: Keep) -> bool:
+        return self.important == other.important and self.since <= other.until and other.since <= self.until
+
 
 class Plan:
     """The spans."""
@@ -64,22 +67,30 @@ class Plan:
         self.now = Change(0, 0, "off")
         self._pre = round(pre_s * US_PER_S)
         self._post = round(post_s * US_PER_S)
-        self._spans: deque[Keep] = deque(maxlen=SPANS)
+        self._lock = threading.Lock()
+        self._spans: list[Keep] = []
+        """Those of one importance do not touch."""
 
     def change(self, change: Change) -> None:
         before, self.now = self.now, change
-        if not change.on:
-            self._spans.clear()
-        elif before.on and before.mode == "continuous" != change.mode:
-            self._spans.append(Keep(0, change.time, True))
+        with self._lock:
+            if not change.on:  # what is asked for afterwards may have come before this was reached
+                self._spans = [each for each in self._spans if each.until > change.time + self._post]
+            elif before.on and before.mode == "continuous" != change.mode:
+                self._put(Keep(0, change.time, True))
 
     def keep(self, wanted: Keep) -> None:
-        since, until = wanted.since - self._pre, wanted.until + self._post
-        last = self._spans[-1] if self._spans else None
-        if last is not None and last.important == wanted.important and last.since <= until and since <= last.until:
-            since, until = min(since, last.since), max(until, last.until)
-            self._spans.pop()
-        self._spans.append(Keep(since, until, wanted.important))
+        """However long the writer hangs meanwhile, nothing that was asked for is forgotten."""
+        with self._lock:
+            self._put(Keep(wanted.since - self._pre, wanted.until + self._post, wanted.important))
+
+    def _put(self, span: Keep) -> None:
+        near = [each for each in self._spans if each.touches(span)]
+        self._spans = [each for each in self._spans if each not in near] + [_joined(span, *near)]
+        if len(self._spans) > SPANS:
+            most = 2 * sum(each.important for each in self._spans) > SPANS
+            oldest = [each for each in self._spans if each.important == most][:2]
+            self._spans = [_joined(*oldest), *(each for each in self._spans if each not in oldest)]
 
     def wants(self, start: int, end: int) -> bool:
         """Whether a moment of it is kept."""
@@ -88,7 +99,12 @@ class Plan:
         if self.now.mode == "continuous":
             return True
         every = self.now.mode != "alert"
-        return any(k.since <= end and start < k.until for k in self._spans if every or k.important)
+        with self._lock:
+            return any(k.since <= end and start < k.until for k in self._spans if every or k.important)
+
+
+def _joined(*spans: Keep) -> Keep:
+    return Keep(min(s.since for s in spans), max(s.until for s in spans), spans[0].important)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from redshank.model import SITE, GapReason, Packet, Segment, StreamFormat
 from redshank.pipe import Note
 from redshank.record_file import Endings, OpenFile
 from redshank.record_gap import SILENT_NS, Gaps
-from redshank.record_plan import SPANS, Change, Held, Keep, Plan, Run
+from redshank.record_plan import Change, Held, Keep, Plan, Run
 from redshank.record_settings import RecordSettings
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,6 @@ class Stream:
         """The current file, while older footage is saved."""
         self._inbox: deque[Item] = deque()
         self._changes: deque[Change] = deque()
-        self._keeps: deque[Keep] = deque(maxlen=SPANS)
         self._plan = Plan(settings.pre_s, settings.post_s)
         self._held = Held(settings.pre_s + HELD_MORE_S)
         self._endings = Endings()
@@ -103,7 +102,7 @@ class Stream:
         self.queue.open = change.on
 
     def keep(self, wanted: Keep) -> None:
-        self._keeps.append(wanted)
+        self._plan.keep(wanted)
 
     # -- one step
 
@@ -114,8 +113,6 @@ class Stream:
             return False
         try:
             self._settle(now_ns)
-            while self._keeps:
-                self._plan.keep(self._keeps.popleft())
             taken = self.queue.take(limit)
             self._inbox.extend(taken)
             while self._inbox:
