@@ -401,7 +401,8 @@ def test_recording_is_set_for_all_and_for_one_camera_in_short_forms(tmp_path: Pa
     result = loaded(
         tmp_path,
         """
-        record: {continuous: {days: 3}, motion: 12h, alerts: {retain: {days: 2w, mode: all}}, schedule: "mon 8:00-9:00 10:00-11:00", quota: 1.5TB}
+        record: {continuous: {days: 3}, motion: 12h, alerts: {retain: {days: 2w, mode: all}}, quota: 1.5TB,
+                 schedule: "mon 8:00-9:00 10:00-11:00"}
         storage: {volumes: {nas: /mnt/nas, default: {path: /srv/video, reserve: 10GiB}}}
         cameras:
           a: {url: "rtsp://10.0.0.1/1", record: {mode: motion, volume: nas, max_days: 30d, schedule: always}}

@@ -40,7 +40,7 @@ def private(
 
 
 def _known(camera: str, config: Path | None, folder: Path) -> None:
-    """Raises ConfigError for a camera nobody knows, and for a folder without a database."""
+    """Raises ConfigError for a camera nobody knows."""
     from redshank.app import read_config
     from redshank.errors import ConfigError
     from redshank.status import read
@@ -50,23 +50,18 @@ def _known(camera: str, config: Path | None, folder: Path) -> None:
     known |= {one["camera"] for one in (read(folder) or {}).get("cameras", ())}
     if camera != ALL and camera not in known:
         raise ConfigError(f"there is no camera {camera!r}; configured: {', '.join(sorted(known)) or 'none'}")
-    if not (folder / "redshank.db").exists():
-        raise ConfigError(f"{folder}: there is no database of Redshank; choose its folder with --data")
 
 
 def _switch(folder: Path, camera: str, on: bool, length_s: float | None) -> bool:
-    """Write it down; the answer is whether every camera is private."""
+    """Write it down; the answer is whether every camera is private. Raises ConfigError for a folder without a database."""
     from functools import partial
 
+    from redshank.check import places
     from redshank.clock import US_PER_S, SystemClock
     from redshank.store import ledger
-    from redshank.store.base import Store
 
     clock = SystemClock()
     until = clock.now() + round(length_s * US_PER_S) if length_s else None
-    store = Store(f"sqlite:///{folder / 'redshank.db'}", clock)
-    try:
+    with places.database(folder, clock) as store:
         store.write(partial(ledger.set_private, camera=camera, on=on, until=until)).result()
         return "" in store.read(partial(ledger.private, now=clock.now()))
-    finally:
-        store.close()

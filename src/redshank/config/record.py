@@ -90,7 +90,8 @@ class Record(Section):
     sound: bool = True
     """Keep the sound."""
     schedule: Schedule = ()
-    """When to record: `always`, or times such as `mon-fri 08:00-12:00 13:00-18:00`, one or a list, in `timezone`; outside them a gap (off)."""
+    """When to record: `always`, or times such as `mon-fri 08:00-12:00 13:00-18:00`, one or a list, in `timezone`;
+    outside them a gap (off)."""
     segment: Annotated[Seconds, Field(ge=4, le=120)] = 30.0
     """Length of one file."""
     pre_capture: Annotated[Seconds, Field(le=60)] = 5.0
