@@ -219,7 +219,7 @@ class Bench:
             self.yard.fanout.silence(True)
         self.recorder.set_mode("yard", "continuous", on)
         if not on:
-            self.yard.fanout.silence(False)
+            self.yard.fanout.silence(False, self.clock.now(), self.clock.mono_ns())
 
     def told(self, kind: str, camera: str = "yard") -> list[dict[str, Any]]:
         return [dict(n.header) for n in self.notes if n.kind == kind and n.header.get("camera", camera) == camera]

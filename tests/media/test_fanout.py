@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from redshank.clock import NS_PER_S, US_PER_S
 from redshank.media.fanout import Bounds, Fanout
@@ -217,3 +218,29 @@ def test_a_silent_stream_keeps_nothing_and_gives_nobody_anything() -> None:
     assert numbers(reader.take()) == numbers(late.take()) == numbers(fanout.since(0)) == list(range(30, 40))
     assert numbers(sink.packets) == [*range(15), *range(25, 40)]
     assert fanout.dropped() == {}, "silence is no loss"
+
+
+def test_what_was_taken_in_private_and_comes_later_reaches_nobody() -> None:
+    """A burst held back, a slow network: only the time of the picture says what it shows."""
+    fanout = Fanout()
+    sink, reader = ListSink(fanout), fanout.join("vision")
+    fanout.attach(sink)
+    fanout.silence(True)
+    fanout.silence(False, now=25 * US_PER_S // FPS, mono_ns=25 * NS_PER_S // FPS)
+    late = [replace(packet(n), mono_ns=(n + 10) * NS_PER_S // FPS) for n in range(20, 40)]
+    for each in late:
+        fanout.offer(each)
+    assert numbers(sink.packets) == list(range(25, 40))
+    assert numbers(reader.take()) == numbers(fanout.since(0)) == list(range(30, 40))
+    assert fanout.silenced == 5
+
+
+def test_a_clock_set_back_after_privacy_silences_nothing_for_long() -> None:
+    fanout = Fanout()
+    fanout.silence(True)
+    fanout.silence(False, now=3600 * US_PER_S, mono_ns=0)
+    fed(fanout, range(300))
+    assert fanout.silenced == 10 * FPS
+    fanout.silence(False, now=7200 * US_PER_S, mono_ns=30 * NS_PER_S)
+    fed(fanout, range(300, 400))
+    assert fanout.silenced == 10 * FPS, "it was not silent: being told so again changes nothing"

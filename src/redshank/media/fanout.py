@@ -32,6 +32,10 @@ RING = Bounds(10.0, 32 * 1024 * 1024)
 QUEUE = Bounds(4.0, 8 * 1024 * 1024)
 
 
+LATE_NS = 10 * NS_PER_S
+"""A packet arrives at most so long after it was taken: a stream that is silent for longer has been given up and connected anew."""
+
+
 def starts(packet: Packet) -> bool:
     """Whether decoding can begin here."""
     return packet.keyframe and packet.format.kind == "video"
@@ -137,6 +141,8 @@ class Fanout:
         """Packets nobody was given because the stream was silent."""
         self._sinks: tuple[Sink, ...] = ()
         self._silent = False
+        self._heard = (0, 0)
+        """When silence ended: wall time, and the monotonic time until which that may still matter."""
         self._ring: deque[Packet] = deque()
         self._ring_bytes = 0
         self._bounds = ring
@@ -152,7 +158,7 @@ class Fanout:
     def offer(self, packet: Packet) -> None:
         """Keep one packet and hand it to every reader; never waits for them."""
         with self.lock:
-            if self._silent:
+            if self._silent or self._private(packet):
                 self.silenced += 1
                 return
             self._keep(packet)
@@ -172,15 +178,25 @@ class Fanout:
         with self.lock:
             self._sinks = tuple(each for each in self._sinks if each is not sink)
 
-    def silence(self, on: bool) -> None:
+    def silence(self, on: bool, now: int = 0, mono_ns: int = 0) -> None:
         """Privacy: while on, what comes is forgotten at once and counted in `silenced`. Once this returns with True, nothing is left in
-        the ring or in any reader's queue; afterwards each reader begins with the next keyframe."""
+        the ring or in any reader's queue; afterwards each reader begins with the next keyframe.
+
+        now, mono_ns: of this moment, when it ends: what was taken before but is still on its way is forgotten too.
+        """
         with self.lock:
             if on and not self._silent:
                 self._clear()
                 for reader in self.readers:
                     self.silenced += reader._forget()
+            elif self._silent and not on:
+                self._heard = now, mono_ns + LATE_NS
             self._silent = on
+
+    def _private(self, packet: Packet) -> bool:
+        """Whether it shows what was there before silence ended. Only at first: wall time may be set back later."""
+        now, until_ns = self._heard
+        return packet.time < now and packet.mono_ns < until_ns
 
     def join(
         self, name: str, bounds: Bounds = QUEUE, wake: Callable[[], None] | None = None, since: int | None = None

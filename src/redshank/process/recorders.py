@@ -92,9 +92,10 @@ class Recorders:
             self._silence(h["camera"], False)
 
     def _silence(self, camera: str, on: bool) -> None:
+        clock = self._worker.clock
         for (name, _stream), fanout in self._fanouts.items():
             if name == camera:
-                fanout.silence(on)
+                fanout.silence(on, clock.now(), clock.mono_ns())
 
     def tick(self) -> None:
         """About once a second."""
