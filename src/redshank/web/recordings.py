@@ -41,8 +41,8 @@ def openapi(request: Request) -> Json:
 
 
 @routes.get("/api/status")
-def status(site: Site) -> Json:
-    """How everything is, as `redshank status --json`."""
+async def status(site: Site) -> Json:
+    """How everything is, as `redshank status --json`. On the event loop: what it counts changes there."""
     return dict(site.status())
 
 

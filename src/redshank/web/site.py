@@ -34,7 +34,7 @@ class WebCamera:
 
 @dataclass(frozen=True, slots=True)
 class WebSite:
-    """One site. The callables may be called from any thread."""
+    """One site. The callables but `status` may be called from any thread."""
 
     store: Store
     footage: Footage
@@ -46,6 +46,7 @@ class WebSite:
     studio: Studio | None = None
     """None: no pictures, no transcoding."""
     status: Callable[[], Mapping[str, Any]] = field(default=dict)
+    """Called on the event loop."""
     storage: Callable[[], Mapping[str, Any]] = field(default=dict)
     pre_us: int = 5 * US_PER_S
     """Before an alert, in its clip."""
