@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -79,6 +80,87 @@ def test_other_names_are_refused_so_that_no_foreign_page_gets_in(app: httpx.Clie
         answer = app.get(path, headers={"Host": host})
         assert answer.status_code == 421
         assert "localhost" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+        {"Origin": "https://localhost"},
+    ],
+)
+def test_pages_of_other_sites_are_refused_by_our_own_name_too(app: httpx.Client, said: dict[str, str]) -> None:
+    for path in ("/healthz", "/api/status", "/nothing"):
+        answer = app.get(path, headers={"Host": "localhost", **said})
+        assert answer.status_code == 403
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "said", [{"Sec-Fetch-Site": "same-origin", "Origin": "http://LOCALHOST:80"}, {"Sec-Fetch-Site": "none"}]
+)
+def test_our_own_page_and_what_the_user_types_are_answered(app: httpx.Client, said: dict[str, str]) -> None:
+    said = {name: value.lower() for name, value in said.items()}
+    assert app.get("/healthz", headers={"Host": "LocalHost:80", **said}).json() == {"ok": True}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/recordings/yard?from=1152921503606846975&to=1152921503606846976",
+        "/api/timeline/yard?from=253402300799000000&to=253402300800000000",
+        f"/api/play/yard/main/0/1/{'9' * 30}/0-1.m4s",
+        f"/api/play/yard/main/0/1/{'9' * 30}/0-1.h264.m4s",
+        "/api/play/yard/main/0/1/-1/0-1.m4s",
+        "/api/picture/yard/1152921503606846975.jpg",
+        "/api/sprites/yard/99999-01-01/12.json",
+    ],
+)
+def test_numbers_beyond_reason_are_problems(app: httpx.Client, path: str) -> None:
+    answer = app.get(path)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_latest_time_there_is_can_be_asked_for(app: httpx.Client) -> None:
+    last = 253_402_300_799_999_999
+    assert app.get(f"/api/timeline/yard?from={last - 10**9}&to={last}").status_code == 200
+    assert app.get(f"/api/recordings/yard?from={last - 10**9}&to={last}").status_code == 200
+    assert app.get("/api/sprites/yard/9999-12-31/23.json").status_code == 200
+
+
+def test_what_nobody_thought_of_is_a_problem_behind_the_same_wall(
+    here: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> dict[str, object]:
+        raise ZeroDivisionError("of the status")
+
+    app = make_app(replace(here.site, status=broken))
+    with client(app) as session:
+        answer = session.get("/api/status")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert answer.headers["content-security-policy"]
+    assert "ZeroDivisionError" not in answer.text
+    assert "of the status" in caplog.text
+
+
+def test_the_status_is_made_on_the_event_loop(here: Place) -> None:
+    """It counts what changes there."""
+    loops: list[bool] = []
+
+    def status() -> dict[str, object]:
+        loops.append(asyncio._get_running_loop() is not None)
+        return {}
+
+    with client(make_app(replace(here.site, status=status))) as session:
+        assert session.get("/api/status").status_code == 200
+    assert loops == [True]
 
 
 def test_nothing_is_shared_with_other_origins_or_kept(app: httpx.Client) -> None:

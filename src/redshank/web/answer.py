@@ -11,15 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from redshank.clock import from_rfc3339
+from redshank.clock import US_PER_S, from_rfc3339
 from redshank.errors import RedshankError
 from redshank.playback.footage import NoFootage
 from redshank.playback.studio import Busy
 from redshank.web.site import WebCamera, WebSite
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-LATEST = 1 << 60
-"""µs: times after this make no sense."""
+LATEST = 253_402_300_800 * US_PER_S
+"""The year 10000: from there on there is no way to write a time."""
 
 
 class Problem(RedshankError):
@@ -33,6 +33,7 @@ class Problem(RedshankError):
 
 _TITLES = {
     400: "The request makes no sense",
+    403: "Not for this page",
     404: "There is no such thing",
     405: "Not in this way",
     416: "Not in the file",

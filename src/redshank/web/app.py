@@ -15,7 +15,7 @@ from fastapi import Depends, FastAPI
 
 from redshank.errors import ConfigError
 from redshank.web import answer, media, pictures, recordings, transcoding
-from redshank.web.guard import Wall, guard
+from redshank.web.guard import Wall, failed, guard
 from redshank.web.site import WebSite
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ def make_app(site: WebSite) -> FastAPI:
     for part in (transcoding, media, pictures, recordings):
         app.include_router(part.routes)
     answer.install(app)
+    app.add_exception_handler(Exception, failed)
     app.add_middleware(Wall)
     return app
 

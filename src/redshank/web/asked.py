@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Path
 
 from redshank.clock import US_PER_S, rfc3339
 from redshank.model import Segment
@@ -21,6 +21,8 @@ from redshank.web.site import Site, WebSite
 MOST_US = 7 * 24 * 3600 * US_PER_S
 """Of one movie or playlist."""
 MP4, CHUNK = "video/mp4", "video/iso.segment"
+Seq = Annotated[int, Path(ge=0, lt=1 << 63)]
+"""A file's number, as the database has them."""
 ANY = frozenset({"h264", "hevc"})
 TRANSCODED = {"Redshank-Transcoded": "1"}
 """Headers of whatever is not as it was recorded."""

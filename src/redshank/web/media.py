@@ -15,7 +15,7 @@ from redshank.playback.footage import NoFootage
 from redshank.playback.movie import Movie, head_of, make_movie, present
 from redshank.web import transcoding
 from redshank.web.answer import Json, byte_range, same
-from redshank.web.asked import CHUNK, MP4, TRANSCODED, Asked, Range, asked, name_of, segment_of
+from redshank.web.asked import CHUNK, MP4, TRANSCODED, Asked, Range, Seq, asked, name_of, segment_of
 from redshank.web.site import Site
 
 routes = APIRouter(prefix="/api/play")
@@ -137,7 +137,7 @@ def init(wanted: Range, setup: str) -> Response:
 
 
 @routes.get("/{camera}/{stream}/{start}/{end}/{seq}/{part}.m4s")
-def chunk(wanted: Range, seq: int, part: str) -> Response:
+def chunk(wanted: Range, seq: Seq, part: str) -> Response:
     """A few seconds."""
     segment = segment_of(wanted, seq)
     return Response(hls.chunk(segment, part, wanted.start, wanted.site.footage), media_type=CHUNK)

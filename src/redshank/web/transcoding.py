@@ -16,7 +16,7 @@ from redshank.playback.header import Head, Timing
 from redshank.playback.movie import head_of
 from redshank.playback.plan import Plan
 from redshank.playback.studio import TRANSCODE
-from redshank.web.asked import CHUNK, MP4, TRANSCODED, Asked, Range, name_of, segment_of
+from redshank.web.asked import CHUNK, MP4, TRANSCODED, Asked, Range, Seq, name_of, segment_of
 from redshank.web.site import studio_of
 
 routes = APIRouter(prefix="/api/play")
@@ -38,7 +38,7 @@ async def init(wanted: Range, setup: str) -> Response:
 
 
 @routes.get("/{camera}/{stream}/{start}/{end}/{seq}/{part}.h264.m4s")
-async def chunk(wanted: Range, seq: int, part: str) -> Response:
+async def chunk(wanted: Range, seq: Seq, part: str) -> Response:
     """A few seconds, transcoded."""
     segment = await run_in_threadpool(segment_of, wanted, seq)
     made = await _chunk(wanted, segment, part)
