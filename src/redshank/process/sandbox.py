@@ -21,7 +21,7 @@ _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 MAX_FILES = 256
 VISION_BYTES = 6 << 30
-STUDIO_BYTES = 2 << 30
+STUDIO_BYTES = 4 << 30
 """Of memory that can be written: heap, stacks, anonymous mappings. Not of addresses (RLIMIT_AS): CUDA and malloc's arenas reserve many
 times what they use."""
 _FIRST_TO_GO = Path("/proc/self/oom_score_adj")
