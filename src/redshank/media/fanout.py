@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from redshank.clock import NS_PER_S
+from redshank.clock import NS_PER_S, US_PER_S
 from redshank.model import Packet, StreamFormat
 
 
@@ -32,7 +32,7 @@ RING = Bounds(10.0, 32 * 1024 * 1024)
 QUEUE = Bounds(4.0, 8 * 1024 * 1024)
 
 
-LATE_NS = 10 * NS_PER_S
+LATE_US = 10 * US_PER_S
 """A packet arrives at most so long after it was taken: a stream that is silent for longer has been given up and connected anew."""
 
 
@@ -142,7 +142,7 @@ class Fanout:
         self._sinks: tuple[Sink, ...] = ()
         self._silent = False
         self._heard = (0, 0)
-        """When silence ended: wall time, and the monotonic time until which that may still matter."""
+        """When silence ended: wall and monotonic time."""
         self._ring: deque[Packet] = deque()
         self._ring_bytes = 0
         self._bounds = ring
@@ -190,13 +190,13 @@ class Fanout:
                 for reader in self.readers:
                     self.silenced += reader._forget()
             elif self._silent and not on:
-                self._heard = now, mono_ns + LATE_NS
+                self._heard = now, mono_ns
             self._silent = on
 
     def _private(self, packet: Packet) -> bool:
-        """Whether it shows what was there before silence ended. Only at first: wall time may be set back later."""
-        now, until_ns = self._heard
-        return packet.time < now and packet.mono_ns < until_ns
+        """Whether it shows what was there before silence ended; later than can be, it does not: the clock was set back."""
+        now, mono_ns = self._heard
+        return packet.time < now and now + (packet.mono_ns - mono_ns) // 1000 - packet.time < LATE_US
 
     def join(
         self, name: str, bounds: Bounds = QUEUE, wake: Callable[[], None] | None = None, since: int | None = None
