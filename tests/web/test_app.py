@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from redshank.web.answer import Problem
-from redshank.web.app import listen, make_app, serve
+from redshank.web.app import HEADER_S, listen, make_app, serve
 from redshank.web.guard import guard
 from tests.web.serving import Place, client, place
 
@@ -198,3 +198,26 @@ async def test_the_server_ends_when_it_is_cancelled_and_leaves_signals_alone(her
         await task
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 1)
+
+
+async def test_a_connection_that_never_says_what_it_wants_is_closed(here: Place) -> None:
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    task = asyncio.create_task(serve(make_app(here.site), listening))
+    silent, slow, working = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+    slow[1].write(b"GET /healthz HTTP/1.1\r\nHost: local")
+    for _ in range(3):
+        async with asyncio.timeout(10):
+            working[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert b"200 OK" in await working[0].readuntil(b"\r\n\r\n")
+            await working[0].readexactly(len(b'{"ok":true}'))
+        here.clock.advance(HEADER_S)
+    async with asyncio.timeout(10):
+        assert await silent[0].read() == await slow[0].read() == b""
+    working[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert b"200 OK" in await working[0].readuntil(b"\r\n\r\n")
+    for _reader, writer in (silent, slow, working):
+        writer.close()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -12,11 +12,13 @@ import socket
 import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from redshank.clock import Clock
 from redshank.errors import ConfigError
 from redshank.web import answer, media, pictures, recordings, transcoding
 from redshank.web.guard import Wall, failed, guard
-from redshank.web.site import WebSite
+from redshank.web.site import WebSite, rechecked
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,8 @@ THREADS = 8
 SOCKETS = 200
 """Connections at once; more are told to come back."""
 STOP_S = 2
+HEADER_S = 10.0
+"""So long, at most twice as long, a connection may take to say what it wants."""
 NEIGHBOURS = 50
 """Ports tried after the wanted one."""
 
@@ -39,7 +43,7 @@ def make_app(site: WebSite) -> FastAPI:
         dependencies=[Depends(guard)],
         redirect_slashes=False,
     )
-    app.state.site = site
+    app.state.site = rechecked(site)
     # A transcoded chunk's name would also do for one that is not: it is looked for first.
     for part in (transcoding, media, pictures, recordings):
         app.include_router(part.routes)
@@ -75,6 +79,7 @@ async def serve(app: FastAPI, listening: socket.socket) -> None:
     gc.freeze()
     settings = uvicorn.Config(
         app,
+        http="h11",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -85,6 +90,7 @@ async def serve(app: FastAPI, listening: socket.socket) -> None:
     server = uvicorn.Server(settings)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     task = asyncio.ensure_future(server.serve(sockets=[listening]))
+    closing = asyncio.ensure_future(_close_half_open(server, app.state.site.clock))
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -93,4 +99,21 @@ async def serve(app: FastAPI, listening: socket.socket) -> None:
         task.cancel()
         raise
     finally:
+        closing.cancel()
         listening.close()
+
+
+async def _close_half_open(server: uvicorn.Server, clock: Clock) -> None:
+    """Else SOCKETS connections that never ask anything are all that there can be. The server itself only watches over those that have
+    asked once."""
+    before: dict[H11Protocol, object] = {}
+    while True:
+        await clock.sleep(HEADER_S)
+        there = [one for one in server.server_state.connections if isinstance(one, H11Protocol)]
+        idle: dict[H11Protocol, object] = {
+            one: one.cycle for one in there if one.cycle is None or one.cycle.response_complete
+        }
+        for one in idle.keys() & before.keys():
+            if idle[one] is before[one]:
+                one.transport.close()
+        before = idle

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -65,6 +65,17 @@ class WebSite:
     def plan(self, camera: str, stream: str, start: int, end: int) -> Plan:
         """Blocks."""
         return plan(self.segments(camera, stream, start, end), start, end)
+
+
+def rechecked(site: WebSite) -> WebSite:
+    """The same, but a file that retention deletes while it is played is not told as lost: its row goes first."""
+
+    def lost(segment: Segment, why: str) -> None:
+        get = partial(recordings.get, camera=segment.camera, stream=segment.stream, seq=segment.seq)
+        if segment.path.endswith(".part") or site.store.read(get) is not None:
+            site.footage.lost(segment, why)
+
+    return replace(site, footage=replace(site.footage, lost=lost))
 
 
 async def _site(request: Request) -> WebSite:
