@@ -13,8 +13,10 @@ import httpx
 import pytest
 
 from redshank.clock import US_PER_S, rfc3339
+from redshank.errors import StoreError
 from redshank.model import Event
-from redshank.store import alerts, events
+from redshank.store import alerts, events, recordings
+from redshank.web.site import rechecked
 from tests.alert.sample import alert, closed
 from tests.playback.recording import NOON, numbered
 from tests.playback.watching import play, watch
@@ -104,6 +106,20 @@ def test_the_etag_guards_a_download_that_is_taken_up_again(here: Place, yard: ht
     here.recording.file(here.recording.segments[1]).unlink()
     assert yard.head(MOVIE).headers["etag"] != etag
     assert yard.get(MOVIE, headers={**ranged, "If-Range": etag}).status_code == 200
+
+
+def test_what_retention_deletes_while_it_is_played_is_not_told_as_lost(here: Place) -> None:
+    """Rows go first, then files: whoever knew the row before may miss the file, and nothing is wrong."""
+    here.recording.add(numbered(6), NOON)
+    here.know()
+    first, second = here.recording.segments
+    site = rechecked(here.site)
+    here.store.write(partial(recordings.remove, keys=[recordings.key(first)])).result()
+    for segment in (first, second):
+        here.recording.file(segment).unlink()
+        with pytest.raises(StoreError):
+            site.footage.read(segment, 0, 100)
+    assert [segment.seq for segment, _why in here.recording.lost] == [second.seq]
 
 
 def test_gaps_and_lost_files_are_told_beside_the_movie(here: Place) -> None:
