@@ -29,13 +29,12 @@ class ClockWatch:
         """How far the wall clock was ahead of the monotonic one when the database heard it last."""
 
     async def look(self) -> None:
-        mono_ns = self._clock.mono_ns()
-        offset_us = self._clock.now() - mono_ns // 1000
+        offset_us = self._clock.now() - self._clock.mono_ns() // 1000
         if self._told_us is not None and abs(offset_us - self._told_us) < ledger.STEP_US:
             return
         # A database that refuses is told again in a second.
         with contextlib.suppress(StoreError):
-            told = partial(ledger.clock_set, boot=self._boot, offset_us=offset_us, mono_ns=mono_ns)
+            told = partial(ledger.clock_set, boot=self._boot, offset_us=offset_us)
             shift = await asyncio.wrap_future(self._store.write(told))
             self._told_us = offset_us
             if shift:

@@ -36,11 +36,11 @@ def put(conn: Connection, *rows: Segment) -> None:
 def test_a_boot_at_1970_is_moved_behind_what_was_before_it(empty: Connection) -> None:
     """rel:T30."""
     put(empty, segment(1, FAR, FAR + 30, boot="a"))
-    put(empty, segment(2, 0, 30, mono_ns=1), segment(3, 30, 60, mono_ns=2))
+    put(empty, segment(2, 0, 30), segment(3, 30, 60))
     gaps.add(empty, Gap(*DOOR, 60, 70, GapReason.STALLED))
-    put(empty, segment(4, 70, 100, mono_ns=3))
-    put(empty, segment(5, FAR + 600, FAR + 630, mono_ns=9))
-    assert remap(empty, "boot", 9, FAR + 500) == 3
+    put(empty, segment(4, 70, 100))
+    put(empty, segment(5, FAR + 600, FAR + 630))
+    assert remap(empty, "boot", 0, FAR + 500) == 3
     assert shot(empty) == [
         (1, FAR, FAR + 30), (2, FAR + 500, FAR + 530), (3, FAR + 530, FAR + 560), (4, FAR + 570, FAR + 600),
         (5, FAR + 600, FAR + 630),
@@ -54,16 +54,16 @@ def test_a_boot_at_1970_is_moved_behind_what_was_before_it(empty: Connection) ->
 
 def test_a_clock_put_back_an_hour_moves_what_was_recorded_before(empty: Connection) -> None:
     """rel:T30."""
-    put(empty, segment(1, HOUR, HOUR + 30), segment(2, HOUR + 30, HOUR + 60), segment(3, 65, 95, mono_ns=9))
-    assert remap(empty, "boot", 9, -HOUR) == 2
+    put(empty, segment(1, HOUR, HOUR + 30), segment(2, HOUR + 30, HOUR + 60), segment(3, 65, 95))
+    assert remap(empty, "boot", HOUR, 0) == 2
     assert shot(empty) == [(1, 0, 30), (2, 30, 60), (3, 65, 95)]
     assert told(empty) == [(60, 65, GapReason.CLOCK)]
 
 
 def test_a_clock_put_forward_leaves_the_hole_before_with_its_reason(empty: Connection) -> None:
     """rel:T30."""
-    put(empty, segment(1, 0, 30, boot="a"), segment(2, 40, 70), segment(3, HOUR + 70, HOUR + 100, mono_ns=9))
-    assert remap(empty, "boot", 9, HOUR) == 1
+    put(empty, segment(1, 0, 30, boot="a"), segment(2, 40, 70), segment(3, HOUR + 70, HOUR + 100))
+    assert remap(empty, "boot", 0, HOUR) == 1
     assert shot(empty) == [(1, 0, 30), (2, HOUR + 40, HOUR + 70), (3, HOUR + 70, HOUR + 100)]
     assert told(empty) == [(30, HOUR + 40, GapReason.RESTART)]
 
@@ -71,32 +71,42 @@ def test_a_clock_put_forward_leaves_the_hole_before_with_its_reason(empty: Conne
 def test_a_gap_that_goes_on_moves_along(empty: Connection) -> None:
     put(empty, segment(1, 0, 30))
     gaps.open_(empty, *DOOR, 30, GapReason.OFFLINE)
-    remap(empty, "boot", 9, HOUR)
+    remap(empty, "boot", 0, HOUR)
     assert told(empty) == [(HOUR + 30, None, GapReason.OFFLINE)]
 
 
 def test_what_retention_left_before_moves_along(empty: Connection) -> None:
     put(empty, segment(1, 0, 30), segment(2, 30, 60))
     recordings.remove(empty, [(*DOOR, 1)])
-    remap(empty, "boot", 9, HOUR)
+    remap(empty, "boot", 0, HOUR)
     assert told(empty) == [(HOUR, HOUR + 30, GapReason.EXPIRED)]
+
+
+def test_each_file_tells_by_itself_whether_it_is_of_the_old_clock(empty: Connection) -> None:
+    """What was begun after the step and before anybody saw it is right already; what a camera still sent on its old timeline after
+    the step is not."""
+    put(empty, segment(1, 0, 30), segment(3, 60, 90, mono_ns=60_000))
+    put(empty, segment(2, HOUR + 30, HOUR + 60, mono_ns=30_000))
+    assert remap(empty, "boot", 0, HOUR) == 2
+    assert shot(empty) == [(1, HOUR, HOUR + 30), (2, HOUR + 30, HOUR + 60), (3, HOUR + 60, HOUR + 90)]
+    assert told(empty) == []
 
 
 def test_retention_looks_again_and_other_boots_stay(empty: Connection) -> None:
     """rel:T30: nothing is deleted for the old time."""
     put(empty, segment(1, 0, 30), replace(segment(2, 40, 70), boot="other"))
     recordings.set_due(empty, {(*DOOR, 1): 5, (*DOOR, 2): 5})
-    assert remap(empty, "boot", 9, HOUR) == 1
+    assert remap(empty, "boot", 0, HOUR) == 1
     assert [one.seq for one in recordings.due(empty, 10 * HOUR, 10)] == [2]
     assert [one.seq for one in recordings.undecided(empty, 10)] == [1]
-    assert remap(empty, "boot", 9, 0) == remap(empty, "nothing", 9, 5) == 0
+    assert remap(empty, "boot", 7, 7) == remap(empty, "nothing", 0, 5) == 0
 
 
 def test_a_gap_stays_where_footage_that_does_not_move_reaches_it(empty: Connection) -> None:
     """The clock was set back before: what moves and what stays lie over one another."""
-    put(empty, segment(1, 0, 40), segment(2, 30, 50, mono_ns=9))
+    put(empty, segment(1, 0, 40), segment(2, 30, 50, mono_ns=29_000))
     gaps.add(empty, Gap(*DOOR, 50, 60, GapReason.OFFLINE))
-    remap(empty, "boot", 9, 1)
+    remap(empty, "boot", 0, 1)
     assert shot(empty) == [(1, 1, 41), (2, 30, 50)]
     assert told(empty) == [(50, 60, GapReason.OFFLINE)]
 
@@ -121,16 +131,17 @@ def test_wherever_footage_is_moved_nothing_goes_and_the_ledger_is_whole(
         time = 0
         for seq, (pause, length, boot, back) in enumerate(layout):
             time += pause - 40 * back
-            recordings.add(conn, segment(seq, time, time + length, boot=boot, mono_ns=seq), GapReason.UNKNOWN)
+            mono_ns = 1000 * (time - (0 if seq < 7 else shift))
+            recordings.add(conn, segment(seq, time, time + length, boot=boot, mono_ns=mono_ns), GapReason.UNKNOWN)
             time += length
         for start, length, reason in later:
             gaps.add(conn, Gap(*DOOR, start, start + length, reason))
         if open_at is not None:
             gaps.open_(conn, *DOOR, open_at, GapReason.OFFLINE)
         before = {one.seq: one for one in recordings.span(conn, *DOOR, -FAR, FAR)}
-        count = remap(conn, "a", 7, shift)
+        count = remap(conn, "a", 0, shift)
         after = recordings.span(conn, *DOOR, -FAR, FAR)
-        moved = {seq for seq, one in before.items() if one.boot == "a" and one.mono_ns < 7} if shift else set()
+        moved = {seq for seq, one in before.items() if one.boot == "a" and seq < 7} if shift else set()
         assert count == len(moved)
         for one in after:
             by = shift if one.seq in moved else 0

@@ -17,7 +17,7 @@ from redshank.store.schema import meta
 
 PRIVATE = "private"
 TICK_US = 100
-CLOCK = "clock "
+CLOCK = "clocks "
 STEP_US = 60 * US_PER_S
 """A clock that is set by more was wrong before: what was recorded under it since the machine started is moved (rel:T30). By less,
 it had only gone astray little by little, and footage of long ago had its right time."""
@@ -57,33 +57,37 @@ def adopted(conn: Connection, segment: Segment, site: str = SITE) -> None:
         gaps.open_(conn, segment.camera, segment.stream, segment.end, GapReason.RESTART, site)
 
 
-def clock_set(conn: Connection, boot: str, offset_us: int, mono_ns: int, site: str = SITE) -> int:
-    """The wall clock is `offset_us` ahead of the monotonic one now, at `mono_ns`. By how much it was set since this was told
-    last, when that is more than STEP_US: what was recorded before in this boot has been moved by it. 0: nothing was. Write."""
-    told, steps = _clock(conn, boot, site)
-    shift = offset_us - told if told is not None else 0
-    if told is not None and abs(shift) < STEP_US:
-        return 0
-    if shift:
-        steps.append([mono_ns, shift])
-        remap(conn, boot, mono_ns, shift, site)
+def clock_set(conn: Connection, boot: str, offset_us: int, site: str = SITE) -> int:
+    """The wall clock is `offset_us` ahead of the monotonic one now. By how much it was set since this was told last, when that is
+    STEP_US or more: what was recorded under the old one in this boot has been moved by it. 0: nothing was. Write."""
+    told = _offsets(conn, boot, site)
+    shift = offset_us - told[-1] if told else 0
+    if abs(shift) < STEP_US:
+        shift = 0
+    else:
+        remap(conn, boot, told[-1], offset_us, site)
+    # One that it follows little by little is the same; so is one that it comes back to.
+    others = [old for old in told if abs(old - offset_us) >= STEP_US]
     conn.execute(delete(meta).where(meta.c.site == site, meta.c.name.startswith(CLOCK)))
-    upsert(conn, meta, {"site": site, "name": CLOCK + boot, "value": json.dumps([offset_us, steps])})
+    upsert(conn, meta, {"site": site, "name": CLOCK + boot, "value": json.dumps([*others, offset_us])})
     return shift
 
 
 def placed(conn: Connection, segment: Segment, site: str = SITE) -> Segment:
-    """Where a file belongs that was begun before the clock was set and whose row comes only after the others were moved."""
-    _offset, steps = _clock(conn, segment.boot, site)
-    shift = sum(by for mono_ns, by in steps if segment.mono_ns < mono_ns)
+    """Where a file belongs that was recorded before the clock was set and whose row comes only after the others were moved."""
+    told = _offsets(conn, segment.boot, site)
+    if not told:
+        return segment
+    recorded = segment.start - segment.mono_ns // 1000
+    shift = told[-1] - min(told, key=lambda offset: abs(offset - recorded))
     return replace(segment, start=segment.start + shift, end=segment.end + shift)
 
 
-def _clock(conn: Connection, boot: str, site: str) -> tuple[int | None, list[list[int]]]:
-    """Of a boot: the offset told last, and each time (monotonic) and amount (µs) by which it was set."""
+def _offsets(conn: Connection, boot: str, site: str) -> list[int]:
+    """By how much (µs) the wall clock was ahead of the monotonic one in a boot, between one step and the next; now last."""
     value = conn.execute(select(meta.c.value).where(meta.c.site == site, meta.c.name == CLOCK + boot)).scalar()
-    offset, steps = json.loads(value) if value is not None else (None, [])
-    return offset, steps
+    offsets: list[int] = json.loads(value) if value is not None else []
+    return offsets
 
 
 def begun(conn: Connection, segment: Segment, site: str = SITE) -> None:

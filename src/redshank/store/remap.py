@@ -28,11 +28,14 @@ class _Moved(NamedTuple):
     rows: int
 
 
-def remap(conn: Connection, boot: str, before_mono_ns: int, shift_us: int, site: str = SITE) -> int:
-    """Move every segment of this boot that began before `before_mono_ns` (monotonic) by `shift_us`, and the gaps between
-    them; how many segments. Retention has to look at them again. Not idempotent: once per step of the clock. Write."""
-    s = segments
-    which = (s.c.site == site, s.c.boot == boot, s.c.mono_ns < before_mono_ns)
+def remap(conn: Connection, boot: str, old_us: int, new_us: int, site: str = SITE) -> int:
+    """The wall clock was `old_us` ahead of the monotonic one and is `new_us` ahead now: move every segment of this boot whose
+    own times are nearer to the old one by the difference, and the gaps between them; how many segments. When each camera
+    followed the step is so told by its footage itself. Retention has to look at them again. Write."""
+    s, shift_us = segments, new_us - old_us
+    twice = 2 * (s.c.start - s.c.mono_ns // 1000)
+    nearer = twice < old_us + new_us if shift_us > 0 else twice > old_us + new_us
+    which = (s.c.site == site, s.c.boot == boot, nearer)
     rows = conn.execute(
         select(s.c.camera, s.c.stream, func.min(s.c.start), func.max(s.c.end), func.count())
         .where(*which)
