@@ -158,6 +158,40 @@ def test_attempts_on_a_full_disk_leave_nothing_behind() -> None:
     assert len(creates) <= 62, "one try a second"
 
 
+def test_a_file_that_somebody_took_over_meanwhile_is_settled() -> None:
+    """A rebuild of the index while the recorder could not cut its file: longer than what the recorder trusts, and linked."""
+    disk = MemoryDisk()
+    broken, first = {"append", "truncate"}, f"yard/main/2026-01-01/00/00.00-{1 << 20}.part"
+    disk.fault = lambda operation, name: (
+        BROKEN if operation in broken and name == first and disk.synced.get(name) else None
+    )
+    bench = Bench(disk=disk)
+    bench.run(5)
+    assert bench.recorder.stats()["trouble"]
+    taken = first[:-4] + "mp4"
+    disk.files[taken] = disk.files.pop(first)
+    bench.run(5)
+    assert not bench.recorder.stats()["trouble"]
+    bench.stop()
+    assert taken not in {row.path for row in bench.rows()}, "it was told by who took it over"
+    assert bench.numbers()[-1] == 99
+
+
+def test_a_finished_file_that_was_taken_over_may_be_told_twice() -> None:
+    disk = MemoryDisk()
+    failed = [BROKEN] * 3
+    disk.fault = lambda operation, name: (
+        failed.pop() if operation == "sync_folder" and "mp4" in name and failed else None
+    )
+    bench = Bench(replace(YARD, segment_s=2), disk=disk)
+    bench.run(2.6)
+    (part,) = [name for name in disk.files if name[:-4] + "mp4" in disk.files]
+    del disk.files[part]
+    bench.run(10)
+    bench.stop()
+    whole(bench, 126)
+
+
 def test_what_could_not_be_written_until_the_end_is_a_gap() -> None:
     bench = Bench()
     bench.run(10)

@@ -47,6 +47,9 @@ class Ended:
         if self.row is None:
             disk.unlink(self.part)
             return
+        if disk.size(self.part) is None:
+            self._taken_over(disk, self.row)
+            return
         if self.cut:
             disk.truncate(self.part, self.row.size)
         if self.linked and disk.size(self.part) == self.row.size:
@@ -57,6 +60,14 @@ class Ended:
             disk.link(self.part, self.row.path)
             self.linked = True
         disk.sync_folder(self.row.path)
+
+    def _taken_over(self, disk: Disk, row: Segment) -> None:
+        """It waited so long that somebody else made it a segment, and told of it (or deleted it). Only what is ours to the byte may be
+        told once more."""
+        if disk.size(row.path) == row.size:
+            disk.sync_folder(row.path)
+        else:
+            self.row = None
 
 
 class Endings:
