@@ -28,9 +28,9 @@ from redshank.model import (
 )
 from redshank.names import part_of
 from redshank.pipe import Note
-from redshank.record_settings import SEQ_BITS, RecordSettings
+from redshank.record_settings import SEQ_BITS, Mode, RecordSettings
 from redshank.schedule import parse
-from redshank.store import gaps, ledger, recordings
+from redshank.store import alerts, gaps, ledger, recordings
 from redshank.store.base import Store
 from redshank.volume import Volume
 from tests.bus.samples import BOX, alert
@@ -110,7 +110,7 @@ async def running(store: Store, clock: FakeClock, folder: Path, of: Plan | None 
     library = Library(store, clock, states, "boot")
     library.serves("yard", capture.tell)
     await library.start({"yard": of or plan()}, {VOLUME: Volume(VOLUME, root, disk, 1, SITE, -1)})
-    library.settings(["yard"])
+    library.started(["yard"], 1)
     task = asyncio.ensure_future(library.run())
     try:
         yield Site(library, store, capture, clock, disk, states)
@@ -300,7 +300,8 @@ async def test_a_camera_that_is_not_recorded_can_be_private_too(store: Store, cl
     async with running(store, clock, tmp_path, Plan((), (), UTC)) as site:
         assert site.library.settings(["yard"]) == []
         store.write(lambda conn: ledger.set_private(conn, "", True, None)).result()
-        await eventually(lambda: site.library.silent(["yard"]) == ("yard",), clock, 1.0)
+        await eventually(lambda: site.capture.of("record"), clock, 1.0)
+        assert site.library.silent(["yard"]) == ("yard",)
         assert site.capture.of("record")[-1].header["private"] is True
 
 
@@ -315,3 +316,43 @@ async def test_a_gap_ends_when_a_file_begins_also_when_it_was_told_late(
         await site.library.on_note(told("segment", replace(early, end=START + 30 * US_PER_S)))
         await eventually(site.rows, clock)
         assert site.gaps() == []
+
+
+@pytest.mark.parametrize("mode", ["motion", "alert"])
+async def test_while_nobody_looks_everything_is_kept(
+    mode: Mode, store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with running(store, clock, tmp_path, plan(mode=mode)) as site:
+        site.library.seen(Observation("yard", "main", 1, 1, START))
+        await eventually(lambda: clock.mono_ns() > 8 * NS_PER_S, clock, 1.0)
+        assert site.capture.of("keep") == []
+        await eventually(lambda: site.capture.of("keep"), clock, 1.0)
+        assert site.capture.of("keep")[0].header["important"] is True
+
+
+async def test_an_alert_that_was_open_before_a_restart_is_still_kept(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    opened = replace(alert(), camera="yard", state="open", severity="alert", opened=START)
+    store.write(lambda conn: alerts.save(conn, opened)).result()
+    async with running(store, clock, tmp_path, plan(mode="alert")) as site:
+        await eventually(lambda: site.capture.of("keep"), clock, 0.5)
+
+
+async def test_after_a_step_back_of_the_clock_motion_is_kept_as_before(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with running(store, clock, tmp_path, plan(mode="motion")) as site:
+        site.library.seen(Observation("yard", "main", 1, 1, START, motion=0.2))
+        site.library.seen(Observation("yard", "main", 1, 2, START - 3600 * US_PER_S, motion=0.2))
+        assert [note.header["since"] - START for note in site.capture.of("keep")] == [0, -3600 * US_PER_S]
+
+
+async def test_a_backlog_larger_than_the_queue_of_the_database_is_worked_off(clock: FakeClock, tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'r.db'}", clock, most=600)
+    async with running(store, clock, tmp_path) as site:
+        for number in range(2000):
+            await site.library.on_note(told("segment", segment(number, 1 + number * 10)))
+        await eventually(lambda: site.library.waiting == 0, clock, 0.1)
+        assert len(site.rows()) == 2000
+    store.close()

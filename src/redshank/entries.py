@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from redshank.clock import US_PER_S, Clock
 from redshank.errors import StoreError
@@ -24,6 +25,8 @@ from redshank.store.gaps import LONGEST_US
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+MOST = 500
+"""Entries offered to the database at once: its queue is shared with the judge."""
 SETTLED_US = 5 * US_PER_S
 """Analysis may be this far behind when a file is closed."""
 
@@ -46,10 +49,10 @@ Entry = Segment | Gap | Adopted | Begun
 
 
 class Entries:
-    """`put` what happened; `run` until cancelled. `unmark` is called in a thread, `note` with trouble, or "" when it is over."""
+    """`put` what happened; `run` until cancelled. `unmark` is told what was committed, `note` trouble, or "" when it is over."""
 
     def __init__(
-        self, store: Store, clock: Clock, unmark: Callable[[Segment], None], note: Callable[[str, str], None]
+        self, store: Store, clock: Clock, unmark: Callable[[Iterable[Segment]], None], note: Callable[[str, str], None]
     ) -> None:
         self._store = store
         self._clock = clock
@@ -104,11 +107,11 @@ class Entries:
 
     async def _commit(self) -> None:
         """Everything that waits, in one go and in order. What was committed although another was refused is replaced by itself."""
-        entries = list(self._waiting)
+        entries = list(islice(self._waiting, MOST))
         writes = [asyncio.wrap_future(self._store.write(_row(entry))) for entry in entries]
         answers = await asyncio.gather(*writes, return_exceptions=True)
         if refused := next((error for error in answers if isinstance(error, StoreError) and not is_bug(error)), None):
-            self._note("recordings", f"{refused}; {len(entries)} entries wait for the index")
+            self._note("recordings", f"{refused}; {self.waiting} entries wait for the index")
             await self._clock.sleep(RETRY_S)
             return
         self._note("recordings", "")
@@ -121,11 +124,7 @@ class Entries:
                 finished.append(entry.segment if isinstance(entry, Adopted) else entry)
         now = self._clock.now()
         self._closed += [(now, segment) for segment in finished if segment.motion is None]
-        await asyncio.to_thread(self._unmark_all, finished)
-
-    def _unmark_all(self, segments: Iterable[Segment]) -> None:
-        for segment in segments:
-            self._unmark(segment)
+        self._unmark(finished)
 
 
 def _row(entry: Entry) -> Callable[..., object]:

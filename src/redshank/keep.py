@@ -8,7 +8,6 @@ is `retain`'s, how it deletes is `shelf`'s. Every CHECK_S seconds:
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from redshank.clock import NS_PER_S, US_PER_S, Clock
 from redshank.disk import Disk, Space
 from redshank.errors import StoreError
 from redshank.forecast import Load, size
+from redshank.lane import Lane
 from redshank.model import SITE, Hold, Segment
 from redshank.retain import DAY_US, Footage, Key, Rules, aged, choose, expires
 from redshank.shelf import PAGE, Finder, Scope, Terms, due, finish_all, let_go, loads, page, undecided
@@ -103,6 +103,7 @@ class Keeper:
         self.status: Mapping[str, Any] = {}
         """Of the last cycle, for `redshank status` and the API."""
         self._links = links
+        self._lane = Lane("keeper")
         self._store, self._clock, self._site = links.store, links.clock, links.site
         self._finder = Finder(links.store)
         self._flow = Flow()
@@ -125,7 +126,7 @@ class Keeper:
 
     async def run(self) -> None:
         while True:
-            await asyncio.to_thread(self.cycle)
+            await self._lane.run(self.cycle)
             for who in {**self._told, **self._troubles}:
                 if (trouble := self._troubles.get(who, "")) != self._told.get(who, ""):
                     self._links.note(who, trouble)

@@ -21,17 +21,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from redshank.activity import Activity, followed
-from redshank.clock import US_PER_S, Clock, rfc3339
+from redshank.clock import NS_PER_S, US_PER_S, Clock, rfc3339
 from redshank.clock_watch import ClockWatch
 from redshank.entries import Adopted, Begun, Entries
-from redshank.errors import RedshankError, StoreError
-from redshank.media.adopt import adopt
+from redshank.errors import StoreError
+from redshank.leftover import Leftovers
 from redshank.model import Alert, CameraState, CameraStatus, Gap, GapReason, Observation, Segment
-from redshank.names import leftovers, part_of
 from redshank.pipe import Note
 from redshank.record_settings import SEQ_BITS, Mode, RecordSettings
 from redshank.schedule import Span, inside
-from redshank.store import ledger
+from redshank.store import alerts, ledger
 from redshank.store.base import Store
 from redshank.volume import Volume
 
@@ -42,6 +41,8 @@ TICK_S = 1.0
 UNRECORDED_US = 12 * US_PER_S
 """Nothing new on disk for so long is told (rel:T16 asks for 15 s)."""
 KEEP_EVERY_US = US_PER_S
+BLIND_NS = 10 * NS_PER_S
+"""Analysis that has not looked for so long is down, or held up: modes that record what it sees record all then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,26 @@ class _Camera:
     """Newest time capture was told to keep."""
     alerts: set[str] = field(default_factory=set)
     """Open ones."""
+    seen_ns: int = 0
+    """When analysis looked last (monotonic)."""
+
+    @property
+    def mode(self) -> Mode:
+        """As the user wrote it."""
+        return self.plan.settings[0].mode if self.plan.settings else "off"
 
 
 class Library:
     """One per site. `start`, then `run` until cancelled."""
 
-    def __init__(self, store: Store, clock: Clock, states: Mapping[Key, CameraState], boot: str = "") -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        states: Mapping[Key, CameraState],
+        boot: str = "",
+        judge_fails: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.running: dict[Key, Segment] = {}
         """Files being written, as capture told last: their path still ends in `.part`."""
         self.trouble: dict[str, str] = {}
@@ -81,16 +96,19 @@ class Library:
         self._store = store
         self._clock = clock
         self._volumes: Mapping[str, Volume] = {}
+        self._leftovers = Leftovers(clock, {}, {}, lambda _segment: None)
+        self._entries = Entries(store, clock, lambda segments: self._leftovers.unmark(segments), self._note)
         self._states = states
         self._cameras: dict[str, _Camera] = {}
-        self._entries = Entries(store, clock, self._unmark, self._note)
         self._begun = clock.now()
         self._reached: dict[Key, int] = {}
         """Up to when a stream is on disk, or was not to be."""
         self._tell: dict[str, Callable[[Note], bool]] = {}
+        self._judge_fails = judge_fails
+        """Alerts come late then."""
         self._private: Mapping[str, int | None] = {}
-        self._first_seq = 0
-        """Of the files of this life: what is older and not finished was left by a crash."""
+        self._first_seq: dict[str, int] = {}
+        """By camera: files with a lower number belong to no living capture process."""
         self._clock_watch = ClockWatch(store, clock, boot)
 
     @property
@@ -108,8 +126,13 @@ class Library:
         wanted = {(s.camera, s.stream) for camera in self._cameras.values() for s in camera.plan.settings}
         begin = partial(ledger.begin, wanted=wanted, now=self._clock.now())
         last_epoch = await asyncio.wrap_future(self._store.write(begin))
-        self._first_seq = max(last_epoch + 1, least_epoch) << SEQ_BITS
+        self._first_seq = dict.fromkeys(self._cameras, max(last_epoch + 1, least_epoch) << SEQ_BITS)
+        self._leftovers = Leftovers(
+            self._clock, volumes, self._first_seq, lambda segment: self._entries.put(Adopted(segment))
+        )
         self._private = await asyncio.to_thread(self._store.read, partial(ledger.private, now=self._clock.now()))
+        for alert, _grouped in await asyncio.to_thread(self._store.read, alerts.live):
+            self.alerted(alert)
 
     def silent(self, cameras: Iterable[str]) -> tuple[str, ...]:
         """Those that are private now, recorded or not."""
@@ -121,24 +144,44 @@ class Library:
             if name in self._cameras:
                 self._cameras[name].plan = plan
             else:
-                self._cameras[name] = _Camera(plan)
+                self._cameras[name] = _Camera(plan, seen_ns=self._clock.mono_ns())
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._adopt_all())
+            group.create_task(self._look_back())
             group.create_task(self._entries.run())
-            group.create_task(self._watch_forever())
+            group.create_task(self._direct_forever())
+            group.create_task(self._ask_forever())
+            group.create_task(self._settle_forever())
+
+    async def _look_back(self) -> None:
+        """What an earlier life left; its capture may still be closing files."""
+        for volume in list(self._volumes):
+            await self._leftovers.search_on(volume)
+        self._leftovers.search(self._cameras)
+
+    async def adopt_on(self, volume: str) -> None:
+        """A volume that can be used only now."""
+        await self._leftovers.search_on(volume)
 
     async def drain(self) -> None:
         """At the end, when capture is gone: what it closed last becomes rows."""
         await self._entries.drain()
+        await self._leftovers.settle()
+
+    def started(self, cameras: Iterable[str], epoch: int) -> None:
+        """Their capture process begins and is told `settings`: files of an earlier one are nobody's now."""
+        for name in cameras:
+            if name in self._cameras:
+                self._cameras[name].told = self._wanted(name)
+                self._first_seq[name] = epoch << SEQ_BITS
 
     def settings(self, cameras: Iterable[str]) -> list[RecordSettings]:
-        """For a capture process that starts: its cameras' streams as they should be recorded now."""
+        """Their streams as they should be recorded now."""
         found = []
         for name in cameras:
             if name in self._cameras:
-                mode, private = self._cameras[name].told = self._wanted(name)
+                mode, private = self._wanted(name)
                 found += [
                     replace(s, mode=mode, private=private)
                     for s in self._cameras[name].plan.settings
@@ -171,9 +214,9 @@ class Library:
 
     def ended(self, cameras: Iterable[str]) -> None:
         """Their capture process is gone: what it left open is adopted, and nothing is recorded until the next one."""
-        left = [self.running.pop(key) for key in list(self.running) if key[0] in set(cameras)]
-        if left:
-            asyncio.get_running_loop().create_task(self._adopt([(s.volume, s.path) for s in left]))
+        for key in [key for key in self.running if key[0] in set(cameras)]:
+            del self.running[key]
+        self._leftovers.search(cameras)
 
     # --- from capture ------------------------------------------------------------------------------------------------
 
@@ -224,8 +267,9 @@ class Library:
         if camera is None:
             return
         camera.activity.hear(observation)
+        camera.seen_ns = self._clock.mono_ns()
         if observation.motion > 0 or followed(observation):
-            important = followed(observation) and camera.told != ("alert", False)
+            important = followed(observation) and (camera.mode != "alert" or self._judge_fails())
             self._keep(camera, observation.camera, observation.time, observation.time, important)
 
     def alerted(self, alert: Alert) -> None:
@@ -240,9 +284,9 @@ class Library:
             camera.alerts.discard(alert.id)
 
     def _keep(self, camera: _Camera, name: str, since: int, until: int, important: bool, alert: bool = False) -> None:
-        if not alert and until - camera.kept < KEEP_EVERY_US:
+        if not alert and 0 <= until - camera.kept < KEEP_EVERY_US:
             return
-        camera.kept = max(camera.kept, until)
+        camera.kept = until
         header = {"camera": name, "since": since, "until": until, "important": important}
         self._say(name, Note("keep", header))
 
@@ -250,43 +294,32 @@ class Library:
         tell = self._tell.get(camera)
         return tell is not None and tell(note)
 
-    # --- files left by a crash ---------------------------------------------------------------------------------------
-
-    async def _adopt_all(self) -> None:
-        for volume in list(self._volumes):
-            await self.adopt_on(volume)
-
-    async def adopt_on(self, volume: str) -> None:
-        """What an earlier life left there becomes segments."""
-        parts = await asyncio.to_thread(leftovers, self._volumes[volume].disk, self._first_seq)
-        await self._adopt([(volume, part) for part in parts])
-
-    async def _adopt(self, parts: Iterable[tuple[str, str]]) -> None:
-        for volume, part in parts:
-            disk = self._volumes[volume].disk
-            try:
-                busy = await asyncio.to_thread(disk.busy, part)
-                segment = None if busy else await asyncio.to_thread(adopt, disk, part)
-            except (RedshankError, FileNotFoundError) as error:
-                log.error("a file left by a crash could not be read; it stays: %s", error, extra={"file": part})
-                continue
-            if segment is not None:
-                log.info("adopted what a crash left", extra={"file": segment.path})
-                self._entries.put(Adopted(segment))
-
     # --- once a second -----------------------------------------------------------------------------------------------
 
-    async def _watch_forever(self) -> None:
+    async def _direct_forever(self) -> None:
+        """What capture has to hear: nothing here waits for a database or a disk."""
+        while True:
+            now, mono_ns = self._clock.now(), self._clock.mono_ns()
+            for name, camera in self._cameras.items():
+                self._tell_mode(name, camera)
+                if camera.alerts:
+                    self._keep(camera, name, now, now, True, alert=True)
+                elif camera.mode in ("motion", "alert") and mono_ns - camera.seen_ns > BLIND_NS:
+                    # Nobody looks, so nobody knows that nothing happens.
+                    self._keep(camera, name, now, now, True)
+            self._watch_progress()
+            await self._clock.sleep(TICK_S)
+
+    async def _ask_forever(self) -> None:
+        """What the database has to say or to be told; late when it is."""
         while True:
             with contextlib.suppress(StoreError):
                 now = self._clock.now()
                 self._private = await asyncio.to_thread(self._store.read, partial(ledger.private, now=now))
-            for name, camera in self._cameras.items():
-                self._tell_mode(name, camera)
-                if camera.alerts:
-                    now = self._clock.now()
-                    self._keep(camera, name, now, now, True, alert=True)
-            self._watch_progress()
+            await self._clock.sleep(TICK_S)
+
+    async def _settle_forever(self) -> None:
+        while True:
             await self._clock_watch.look()
             await self._measure_motion()
             await self._clock.sleep(TICK_S)
@@ -313,7 +346,7 @@ class Library:
             for s in camera.plan.settings:
                 key, what = (name, s.stream), f"{name}/{s.stream}"
                 state = self._states.get(key)
-                reached = max(self._begun, self._reached.get(key, 0), state.since if state else 0)
+                reached = max(self._begun, self._reached.get(key, 0))
                 due = camera.told == ("continuous", False) and s.volume in self._volumes
                 late = (
                     due
@@ -331,11 +364,6 @@ class Library:
             motion = camera.activity.motion(segment.start, segment.end) if camera else None
             if motion is not None:
                 await self._entries.moved(segment, motion)
-
-    def _unmark(self, segment: Segment) -> None:
-        """In a thread. A mark that stays only means that the next start looks at the file once more."""
-        with contextlib.suppress(StoreError, KeyError):
-            self._volumes[segment.volume].disk.unlink(part_of(segment.path))
 
     def _note(self, what: str, trouble: str) -> None:
         if trouble:

@@ -52,7 +52,7 @@ def last_epoch(disk: Disk) -> int:
     return max((place.seq >> SEQ_BITS for place in places if place is not None), default=0)
 
 
-def leftovers(disk: Disk, first_seq: int) -> list[str]:
-    """Files below this number that have not lost their mark. Blocks."""
-    places = ((name, place_of(name)) for name in disk.names())
-    return [name for name, place in places if place is not None and not place.finished and place.seq < first_seq]
+def leftovers(disk: Disk, folder: str = "") -> list[str]:
+    """Files below a folder that have not lost their mark. Blocks. Raises StoreError."""
+    places = ((name, place_of(name)) for name in disk.names(folder))
+    return [name for name, place in places if place is not None and not place.finished]

@@ -43,11 +43,13 @@ class Page:
         self.address = ""
         """Where it is; empty while it is not."""
 
-    async def run(self) -> None:
+    async def run(self, listens: Callable[[], None]) -> None:
+        """`listens` is called once it does. Raises ConfigError when there is no port."""
         web = self._subject.config.web
         listening = listen(web.host, web.port)
         host = f"[{web.host}]" if ":" in web.host else web.host
         self.address = f"http://{host}:{listening.getsockname()[1]}"
+        listens()
         try:
             await serve(make_app(self._site()), listening)
         finally:

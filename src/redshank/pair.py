@@ -67,6 +67,7 @@ class Pair:
         config = self._site.config
         streams = [s for name in self.cameras for s in wiring.streams(config, name)]
         epoch = await self._site.next_epoch()
+        self._site.recordings.library.started(self.cameras, epoch)
         return _CAPTURE.dump_json(
             CaptureSettings(
                 tuple(streams),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from redshank.check.rebuild import rebuild
 from redshank.check.rows import Rows
 from redshank.clock import Clock, boot_id
 from redshank.config.schema import Config
+from redshank.errors import StoreError
 from redshank.keep import Keeper, Links
 from redshank.library import Library, Plan
 from redshank.model import CameraState, Segment
@@ -23,12 +25,14 @@ from redshank.names import last_epoch
 from redshank.playback.sprite import forget
 from redshank.record_settings import RecordSettings, VolumeSettings
 from redshank.storage import Kept
+from redshank.store import unindexed
 from redshank.store.base import Store
 from redshank.volumes import Volumes
 
 log = logging.getLogger(__name__)
 
 MAX_DAMAGED = 1000
+INDEX_AGAIN_S = 60.0
 Part = tuple[str, Callable[[], Awaitable[None]]]
 
 
@@ -36,7 +40,13 @@ class Recordings:
     """One per site. `start`, then run its `parts`, then `close`."""
 
     def __init__(
-        self, config: Config, folder: Path, store: Store, clock: Clock, states: Mapping[tuple[str, str], CameraState]
+        self,
+        config: Config,
+        folder: Path,
+        store: Store,
+        clock: Clock,
+        states: Mapping[tuple[str, str], CameraState],
+        judge_fails: Callable[[], bool] = lambda: False,
     ) -> None:
         self._config = config
         self._folder = folder
@@ -44,14 +54,12 @@ class Recordings:
         self._boot = boot_id()
         self._told: dict[str, str] = {}
         """Trouble of the keeper."""
-        self.library = Library(store, clock, states, self._boot)
+        self.library = Library(store, clock, states, self._boot, judge_fails)
         self.volumes = Volumes(wiring.volume_paths(config, folder), store, clock, config.site)
         self.sprites = DiskBlobs(folder / "sprites")
         """Sheets of small pictures: they go with the footage they were made of."""
         self._damaged: dict[str, str] = {}
-        links = Links(
-            store, clock, self._kept, self._told.__setitem__, site=config.site, gone=partial(forget, self.sprites)
-        )
+        links = Links(store, clock, self._kept, self._told.__setitem__, site=config.site, gone=self._gone)
         self.keeper = Keeper(wiring.retention(config), links)
         self.snapshots = Snapshots(folder, clock, config.backup.every) if config.backup.enabled else None
         self._late: list[str] = []
@@ -62,9 +70,18 @@ class Recordings:
 
     async def start(self) -> None:
         await self.volumes.start()
-        if new := [self.volumes.open[id].disk for id in self.volumes.taken_over]:
-            self.least_epoch = 1 + await asyncio.to_thread(lambda: max(map(last_epoch, new)))
+        if heal.wanted(self._folder):
+            # Into the database, where it stays until each volume was looked through, also one that is away now.
+            await asyncio.wrap_future(self._store.write(partial(unindexed.everything, site=self._config.site)))
+            await asyncio.to_thread(heal.rebuilt, self._folder)
+        wanted = await asyncio.to_thread(self._store.read, partial(unindexed.wanted, site=self._config.site))
+        for id in wanted & self.volumes.open.keys():
+            with contextlib.suppress(StoreError):  # the disk's trouble is told by those who use it
+                self.least_epoch = max(self.least_epoch, 1 + await self._last_epoch(id))
         await self.library.start(self._plans(), self.volumes.open, self.least_epoch)
+
+    async def _last_epoch(self, volume: str) -> int:
+        return await asyncio.to_thread(last_epoch, self.volumes.open[volume].disk)
 
     def parts(self, opened: Callable[[], None]) -> list[Part]:
         """What runs as long as the site does. `opened`: a volume can be used after all."""
@@ -105,6 +122,12 @@ class Recordings:
         if len(self._damaged) < MAX_DAMAGED:
             self._damaged.setdefault(segment.path, why)
 
+    def _gone(self, segments: Sequence[Segment]) -> None:
+        """In the keeper's thread: retention has let them go."""
+        forget(self.sprites, segments)
+        for segment in segments:
+            self._damaged.pop(segment.path, None)
+
     def unfinished(self, camera: str, stream: str) -> list[Segment]:
         """What the index does not have yet: files that were just closed, and the one being written. From any thread."""
         running = self.library.running.get((camera, stream))
@@ -136,19 +159,26 @@ class Recordings:
         """At the start, and again for each volume that can be used only later: new footage there, and what a crash left."""
         while True:
             self._opened.clear()
-            await self._rebuild_index()
+            wanted = await asyncio.to_thread(self._store.read, partial(unindexed.wanted, site=self._config.site))
+            for id in sorted(wanted & self.volumes.open.keys()):
+                await self._index_volume(id)
             while self._late:
                 await self.library.adopt_on(self._late[0])
                 del self._late[0]
-            await self._opened.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(INDEX_AGAIN_S):
+                    await self._opened.wait()
 
-    async def _rebuild_index(self) -> None:
+    async def _index_volume(self, id: str) -> None:
         """Footage the database does not know (it is new, or an older one was put back) comes into it while everything runs."""
-        wanted = heal.wanted(self._folder)
-        disks = {id: self.volumes.open[id].disk for id in (self.volumes.open if wanted else self.volumes.taken_over)}
-        if disks:
-            found = await asyncio.to_thread(rebuild, Rows(self._store, self._config.site), disks)
-            log.info("the index of the footage was made again: files=%d added=%d", found.files, found.added)
-        if wanted:
-            await asyncio.to_thread(heal.rebuilt, self._folder)
-        self.volumes.taken_over -= disks.keys()
+        disk = self.volumes.open[id].disk
+        try:
+            found = await asyncio.to_thread(rebuild, Rows(self._store, self._config.site), {id: disk})
+        except StoreError as error:
+            self._told["index"] = f"the footage on {self.volumes.open[id].root} is not indexed yet: {error}"
+            return
+        for problem in found.problems:
+            log.error("not taken into the index: %s", problem)
+        log.info("the index of the footage was made again: files=%d added=%d", found.files, found.added)
+        await asyncio.wrap_future(self._store.write(partial(unindexed.done, volume=id, site=self._config.site)))
+        self._told["index"] = ""

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+EPOCHS = 1000
 PAGE_RETRY_S = 30.0
 STATUS_S = 1.0
 STATUS_GAP_S = 0.1
@@ -65,6 +67,7 @@ class Site:
         self.clock = clock
         self._folder = folder
         self._view = view
+        self._epochs: deque[int] = deque()
         self._problems = [*(str(problem) for problem in loaded.problems), *told]
         self.store = Store(f"sqlite:///{folder / 'redshank.db'}", clock)
         targets = Targets(self.config.security.allow_targets)
@@ -73,7 +76,9 @@ class Site:
         names = wiring.active(self.config)
         self.judge = self._open_judge()
         self.hub = Hub(self._links(), [wiring.watched(self.config, name) for name in names])
-        self.recordings = Recordings(self.config, folder, self.store, clock, self.hub.states)
+        self.recordings = Recordings(
+            self.config, folder, self.store, clock, self.hub.states, lambda: bool(self.judge.trouble)
+        )
         self._blobs = DiskBlobs(folder / "pictures")
         self._composer = Composer(wiring.words(self.config), self._blobs, self.hub.picture, self.hub.seen)
         self.notifier = Notifier(self.store, self._routes, clock, self._composer, grace_s=SEND_GRACE_S)
@@ -121,7 +126,12 @@ class Site:
         return Judge(wiring.rules(self.config), self.store, self.clock, settings, lambda c: self.hub.heard(c))
 
     async def next_epoch(self) -> int:
-        return await asyncio.to_thread(self.store.next_epoch, self.config.site, self.recordings.least_epoch)
+        """Taken in advance, so that a process is started again also while the database refuses."""
+        if not self._epochs:
+            least = self.recordings.least_epoch
+            first = await asyncio.to_thread(self.store.next_epoch, self.config.site, least, EPOCHS)
+            self._epochs = deque(range(first, first + EPOCHS))
+        return self._epochs.popleft()
 
     def _open_bus(self, targets: Targets) -> Bus:
         """A broker we may not talk to is a problem shown; everything else works without it."""
@@ -153,7 +163,7 @@ class Site:
         assert self._page is not None
         while True:
             try:
-                await self._page.run()
+                await self._page.run(lambda: self._reporter.note("page", ""))
             except ConfigError as error:
                 self._reporter.note("page", str(error))
             await self.clock.sleep(PAGE_RETRY_S)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from redshank.clock import Clock
 from redshank.errors import StoreError
-from redshank.store import volumes
+from redshank.lane import Lane
+from redshank.store import unindexed, volumes
 from redshank.store.base import Store
 from redshank.volume import Known, Volume, open_volume, still_there
 
@@ -33,15 +34,15 @@ class Volumes:
         """Those that can be used, by id."""
         self.ids: dict[str, str] = {}
         """Name → id of those."""
-        self.taken_over: set[str] = set()
-        """Ids the database did not know: what lies there is to be put into the index."""
         self.trouble: dict[str, str] = {}
         """Name → why it cannot be used."""
         self._paths = paths
         self._store = store
         self._clock = clock
         self._site = site
+        self._lanes: dict[str, Lane] = {}
         self._asked: dict[str, asyncio.Future[Volume]] = {}
+        self._looks: dict[str, asyncio.Future[str]] = {}
         """Answers that are still out: a thread hangs in a file system."""
 
     async def start(self) -> None:
@@ -54,47 +55,59 @@ class Volumes:
             await self._clock.sleep(WATCH_S)
             for name in self._paths:
                 if name in self.ids:
-                    self._note(name, await self._look(self.open[self.ids[name]]))
+                    self._note(name, await self._look(name))
                 elif await self._try(name):
                     await opened(name)
 
-    async def _look(self, volume: Volume) -> str:
+    async def _look(self, name: str) -> str:
+        """A look that hangs is not asked for again before it has answered."""
+        volume = self.open[self.ids[name]]
+        if name not in self._looks:
+            self._looks[name] = self._lane(name).run(partial(still_there, volume))
         try:
             async with asyncio.timeout(ANSWER_S):
-                return await asyncio.to_thread(still_there, volume)
+                found = await asyncio.shield(self._looks[name])
         except TimeoutError:
-            return f"{volume.root} has not answered for {ANSWER_S:.0f} s"
+            return f"{volume.root} does not answer"
+        del self._looks[name]
+        return found
 
     async def _try(self, name: str) -> bool:
         path = self._paths[name]
-        row = await asyncio.to_thread(self._store.read, partial(volumes.get, path=str(path), site=self._site))
-        known = None if row is None else Known(row.id, row.path, row.opened)
-        if name not in self._asked:
-            self._asked[name] = asyncio.ensure_future(
-                asyncio.to_thread(open_volume, path, known, self._clock, self._site)
-            )
         try:
+            row = await asyncio.to_thread(self._store.read, partial(volumes.get, path=str(path), site=self._site))
+            known = None if row is None else Known(row.id, row.path, row.opened)
+            if name not in self._asked:
+                opening = partial(open_volume, path, known, self._clock, self._site)
+                self._asked[name] = self._lane(name).run(opening)
             async with asyncio.timeout(ANSWER_S):
                 volume = await asyncio.shield(self._asked[name])
+            del self._asked[name]
+            await self._use(name, volume, known is None or known.id != volume.id)
         except TimeoutError:
             self._note(name, f"{path} does not answer")
             return False
         except StoreError as error:
-            del self._asked[name]
+            self._asked.pop(name, None)
             self._note(name, str(error))
             return False
-        del self._asked[name]
-        await self._use(name, volume, known is None or known.id != volume.id)
         return True
 
     async def _use(self, name: str, volume: Volume, unknown: bool) -> None:
+        """Known to the database first, and with it that its footage is to be indexed; a volume it does not get is given back."""
         row = volumes.VolumeRow(volume.id, str(self._paths[name]), volume.opened)
-        await asyncio.wrap_future(self._store.write(partial(volumes.put, volume=row, site=self._site)))
+        put = partial(unindexed.opened, volume=row, unknown=unknown, site=self._site)
+        try:
+            await asyncio.wrap_future(self._store.write(put))
+        except StoreError:
+            volume.close()
+            raise
         self.open[volume.id] = volume
         self.ids[name] = volume.id
-        if unknown:
-            self.taken_over.add(volume.id)
         self._note(name, "")
+
+    def _lane(self, name: str) -> Lane:
+        return self._lanes.setdefault(name, Lane(f"volume-{name}"))
 
     def _note(self, name: str, why: str) -> None:
         before = self.trouble.pop(name, "")

@@ -114,14 +114,14 @@ class Store:
         except SQLAlchemyError as error:
             raise sqlite.translate(error, str(self.path)) from error
 
-    def next_epoch(self, site: str = SITE, least: int = 1) -> int:
-        """A number never given before by this database, and not below `least`: raise it at each start of whatever numbers
-        observations or files. Blocks."""
+    def next_epoch(self, site: str = SITE, least: int = 1, count: int = 1) -> int:
+        """The first of `count` numbers never given before by this database, and not below `least`: take one at each start of
+        whatever numbers observations or files. Blocks."""
 
         def work(conn: Connection) -> int:
             where = (meta.c.site == site) & (meta.c.name == "epoch")
             epoch = max(least, int(conn.execute(select(meta.c.value).where(where)).scalar() or 0) + 1)
-            upsert(conn, meta, {"site": site, "name": "epoch", "value": str(epoch)})
+            upsert(conn, meta, {"site": site, "name": "epoch", "value": str(epoch + count - 1)})
             return epoch
 
         return self.write(work).result()
