@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 POOL = 4
+MOST_WAITING = 1_000_000
+"""Bytes for the hub; beyond them it has stopped listening for a while, and what is soon said again need not wait for it."""
 
 
 class Worker:
@@ -41,8 +43,12 @@ class Worker:
             self.loop.call_soon_threadsafe(call)
 
     def tell_soon(self, note: Note) -> None:
-        """From any thread: say this to the hub."""
-        self.soon(lambda: self.pipe.write(note))
+        """From any thread: say this to the hub, unless it is soon said again and much waits already."""
+        self.soon(lambda: self._tell(note))
+
+    def _tell(self, note: Note) -> None:
+        if self.pipe.waiting < MOST_WAITING or not _passing(note):
+            self.pipe.write(note)
 
     async def beat(self, stats: Callable[[], Mapping[str, Any]]) -> None:
         """Say once a second that the loop turns, and how we are. Runs until cancelled."""
@@ -74,6 +80,11 @@ class Worker:
                 task.add_done_callback(tasks.discard)
 
         self.loop.add_reader(self._hand, take)
+
+
+def _passing(note: Note) -> bool:
+    """Whether a newer one follows within seconds. That a volume is well again is said once."""
+    return note.kind in ("running", "state") or (note.kind == "volume" and bool(note.header["trouble"]))
 
 
 async def run_body(body: Callable[[Worker], Awaitable[None]], pipe_fd: int, hand_fd: int) -> None:
