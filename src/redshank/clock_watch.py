@@ -1,6 +1,7 @@
 """A wall clock that is set while we run, or was since the last start: what was recorded under the wrong one is put right (rel:T30).
 
-A board without a battery starts in 1970 and is set when the network is there. What is set by a minute or less is left alone.
+A board without a battery starts in 1970 and is set when the network is there. What is set by less than a minute is left alone. About
+once a minute the database hears that we live and how far the clocks are apart: the next start knows how long the last life was.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import contextlib
 import logging
 from functools import partial
 
-from redshank.clock import US_PER_S, Clock
+from redshank.clock import NS_PER_S, US_PER_S, Clock
 from redshank.errors import StoreError
 from redshank.store import ledger
 from redshank.store.base import Store
 
 log = logging.getLogger(__name__)
+
+TELL_NS = 60 * NS_PER_S
 
 
 class ClockWatch:
@@ -25,17 +28,21 @@ class ClockWatch:
         self._store = store
         self._clock = clock
         self._boot = boot
-        self._told_us: int | None = None
-        """How far the wall clock was ahead of the monotonic one when the database heard it last."""
+        self._told: tuple[int, int] | None = None
+        """Monotonic time (ns) at which the database heard of us last, and how far (µs) the wall clock was ahead of it."""
 
     async def look(self) -> None:
-        offset_us = self._clock.now() - self._clock.mono_ns() // 1000
-        if self._told_us is not None and abs(offset_us - self._told_us) < ledger.STEP_US:
-            return
+        mono_ns, now = self._clock.mono_ns(), self._clock.now()
+        offset_us = now - mono_ns // 1000
+        if self._told is not None:
+            told_ns, told_us = self._told
+            if mono_ns - told_ns < TELL_NS and abs(offset_us - told_us) < ledger.STEP_US:
+                return
         # A database that refuses is told again in a second.
         with contextlib.suppress(StoreError):
+            await asyncio.wrap_future(self._store.write(partial(ledger.alive, now=now)))
             told = partial(ledger.clock_set, boot=self._boot, offset_us=offset_us)
             shift = await asyncio.wrap_future(self._store.write(told))
-            self._told_us = offset_us
+            self._told = mono_ns, offset_us
             if shift:
                 log.warning("the clock was set; footage of before is moved: seconds=%.1f", shift / US_PER_S)

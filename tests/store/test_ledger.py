@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Connection
 
 from redshank.clock import US_PER_S
-from redshank.model import Segment
-from redshank.store import ledger, recordings
-from tests.store.ledger import segment
+from redshank.model import Gap, GapReason, Segment
+from redshank.store import gaps, ledger, recordings
+from tests.store.ledger import Row, as_rows, segment
 
 DOOR = ("door", "main")
 T0 = 1_767_225_600 * US_PER_S
@@ -19,6 +19,10 @@ def at(seq: int, uptime_s: int, offset_us: int) -> Segment:
     """Thirty seconds, recorded `uptime_s` after the boot under a wall clock this far ahead."""
     start = offset_us + uptime_s * US_PER_S
     return segment(seq, start, start + 30 * US_PER_S, mono_ns=uptime_s * 1_000_000_000)
+
+
+def told(conn: Connection) -> list[Row]:
+    return as_rows(gaps.span(conn, *DOOR, 0, gaps.EVER))
 
 
 def starts(conn: Connection) -> dict[int, int]:
@@ -61,3 +65,39 @@ def test_many_small_steps_are_no_big_one(empty: Connection) -> None:
     ledger.closed(empty, at(1, 0, T0))
     assert [ledger.clock_set(empty, "boot", T0 + i * 20 * US_PER_S) for i in range(1, 10)] == [0] * 9
     assert starts(empty) == {1: T0}
+
+
+@pytest.mark.parametrize("reason", [GapReason.PRIVATE, GapReason.IDLE, GapReason.OFFLINE])
+def test_what_was_known_before_a_restart_stays_known(empty: Connection, reason: GapReason) -> None:
+    """A night of privacy is not a night of downtime because the program was started anew in the morning."""
+    recordings.add(empty, segment(1, 0, 30))
+    ledger.gap(empty, Gap(*DOOR, 30, None, reason))
+    ledger.alive(empty, 500)
+    ledger.alive(empty, 800)
+    ledger.begin(empty, {DOOR}, now=900)
+    assert told(empty) == [(30, 800, reason), (800, None, GapReason.RESTART)]
+
+
+def test_a_stream_that_was_recorded_is_unknown_since_its_last_file(empty: Connection) -> None:
+    """What was in the file being written is adopted; whatever is not was lost with the restart."""
+    recordings.add(empty, segment(1, 0, 30))
+    ledger.alive(empty, 800)
+    ledger.begin(empty, {DOOR}, now=900)
+    assert told(empty) == [(30, None, GapReason.RESTART)]
+
+
+def test_a_stream_that_is_off_since_the_restart_was_private_until_then(empty: Connection) -> None:
+    ledger.gap(empty, Gap(*DOOR, 30, None, GapReason.PRIVATE))
+    ledger.alive(empty, 800)
+    ledger.begin(empty, set(), now=900)
+    assert told(empty) == [(30, 800, GapReason.PRIVATE), (800, None, GapReason.OFF)]
+
+
+def test_a_sign_of_life_of_a_wrong_clock_says_nothing_about_what_is_to_come(empty: Connection) -> None:
+    ledger.gap(empty, Gap(*DOOR, 30, None, GapReason.PRIVATE))
+    ledger.alive(empty, 5000)
+    ledger.begin(empty, {DOOR}, now=900)
+    assert told(empty) == [(30, 900, GapReason.PRIVATE), (900, None, GapReason.RESTART)]
+    ledger.alive(empty, 1000)
+    ledger.begin(empty, {DOOR}, now=20)
+    assert told(empty) == [(30, 900, GapReason.PRIVATE), (900, None, GapReason.RESTART)]

@@ -18,26 +18,35 @@ from redshank.store.schema import meta
 PRIVATE = "private"
 TICK_US = 100
 CLOCK = "clocks "
+ALIVE = "alive"
 STEP_US = 60 * US_PER_S
 """A clock that is set by more was wrong before: what was recorded under it since the machine started is moved (rel:T30). By less,
 it had only gone astray little by little, and footage of long ago had its right time."""
 
 
 def begin(conn: Connection, wanted: Collection[tuple[str, str]], now: int, site: str = SITE) -> int:
-    """At a start: since it was known last, a wanted stream was not recorded because nobody ran, another because it is off.
+    """At a start: since it was known last, a wanted stream was not recorded because nobody ran, another because it is off. What
+    was known of an open gap holds up to the last sign of life.
 
     The answer is the last epoch of the time before. Write."""
+    lived = min(int(_meta(conn, ALIVE, site) or 0), now)
     known = recordings.streams(conn, site)
     for camera, stream in {*known, *wanted}:
         bounds = gaps.bounds(conn, camera, stream, site)
         off = (camera, stream) not in wanted
         reason = GapReason.OFF if off else GapReason.RESTART if bounds else GapReason.OFFLINE
         last = gaps.span(conn, camera, stream, bounds[1], bounds[1] + 1, site) if bounds else []
-        if last and last[-1].end is None and last[-1].reason is GapReason.OFF and not off:
+        opened = bool(last) and last[-1].end is None
+        if opened and last[-1].reason is GapReason.OFF and not off:
             continue  # it was switched off all the while
-        gaps.open_(conn, camera, stream, bounds[1] if bounds else now, reason, site)
-    epoch = conn.execute(select(meta.c.value).where(meta.c.site == site, meta.c.name == "epoch")).scalar()
-    return int(epoch or 0)
+        since = bounds[1] if bounds else now
+        gaps.open_(conn, camera, stream, max(since, lived) if opened else since, reason, site)
+    return int(_meta(conn, "epoch", site) or 0)
+
+
+def alive(conn: Connection, now: int, site: str = SITE) -> None:
+    """Told about once a minute. Write."""
+    upsert(conn, meta, {"site": site, "name": ALIVE, "value": str(now)})
 
 
 def gap(conn: Connection, gap: Gap, site: str = SITE) -> None:
@@ -85,9 +94,13 @@ def placed(conn: Connection, segment: Segment, site: str = SITE) -> Segment:
 
 def _offsets(conn: Connection, boot: str, site: str) -> list[int]:
     """By how much (µs) the wall clock was ahead of the monotonic one in a boot, between one step and the next; now last."""
-    value = conn.execute(select(meta.c.value).where(meta.c.site == site, meta.c.name == CLOCK + boot)).scalar()
+    value = _meta(conn, CLOCK + boot, site)
     offsets: list[int] = json.loads(value) if value is not None else []
     return offsets
+
+
+def _meta(conn: Connection, name: str, site: str) -> str | None:
+    return conn.execute(select(meta.c.value).where(meta.c.site == site, meta.c.name == name)).scalar()
 
 
 def begun(conn: Connection, segment: Segment, site: str = SITE) -> None:
