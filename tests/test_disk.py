@@ -6,6 +6,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,38 @@ def test_foreign_things_are_neither_listed_nor_opened(real: OsDisk) -> None:
     assert not real.unlink("folder.part")
     with pytest.raises(StoreError, match="not a plain file"):
         real.read("pipe.part", 0, 1)
+
+
+@contextmanager
+def powerless() -> Iterator[None]:
+    """As a user who may not read everything; where the tests run as one already, nothing changes."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_folders_of_the_system_and_of_others_do_not_keep_ours_from_being_listed(
+    real: OsDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`lost+found` lies in the root of every ext4 and is for root alone."""
+    written(real, NAME, b"x")
+    written(real, "lost+found/#12/08/00.30-18.part", b"x")
+    written(real, "theirs/2026/file", b"x")
+    for folder in ("hall", "hall/main", "hall/main/2026-11-21", "hall/main/2026-11-21/08"):
+        (real.root / folder).chmod(0o755)
+    for folder in ("lost+found", "theirs"):
+        (real.root / folder).chmod(0)
+    real.root.chmod(0o755)
+    with powerless():
+        assert list(real.names()) == list(real.names()) == [NAME]
+    assert [record.message for record in caplog.records if "passed over" in record.message] == [
+        f"cannot list {real.root}/theirs: we may not read or write there; see to its owner and mode; it is passed over"
+    ]
+    (real.root / "theirs").chmod(0o700)
 
 
 def test_another_process_sees_that_a_file_is_written(real: OsDisk) -> None:

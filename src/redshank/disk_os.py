@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,10 +22,14 @@ from pathlib import Path
 from redshank.disk import Space
 from redshank.errors import DiskFull, StoreError
 
+log = logging.getLogger(__name__)
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
+_FORBIDDEN = (errno.EACCES, errno.EPERM)
+_CAMERA = re.compile(r"[a-z0-9_-]{1,64}", re.ASCII)
 _TRIES = 10  # a folder we just made may be swept away as empty before our file is in it
 _REMEMBERED = 4096
 _WORDS = {
@@ -33,6 +39,7 @@ _WORDS = {
     errno.ESTALE: "the server of this share has forgotten it; it must be mounted again",
     errno.ENOTDIR: "a part of the path is a link or not a folder",
     errno.ELOOP: "it is a link; links are not followed",
+    errno.EACCES: "we may not read or write there; see to its owner and mode",
     errno.EAGAIN: "another process is writing it",
 }
 
@@ -49,6 +56,8 @@ class OsDisk:
         self._open: dict[int, str] = {}
         self._durable: set[tuple[str, ...]] = set()
         """Folders whose own entry is known to be on the disk."""
+        self._passed: set[str] = set()
+        """Folders we may not read."""
         self._top = self._open_root()
         self._links_counted = os.fstat(self._top).st_nlink > 0
 
@@ -190,21 +199,34 @@ class OsDisk:
         waiting = [_parts(folder) if folder else []]
         while waiting:
             here = waiting.pop()
-            with self._told("list", "/".join(here)):
-                folders, files = self._listed(here)
+            folders, files = self._listed(here)
             yield from ("/".join([*here, name]) for name in files)
             waiting += [[*here, name] for name in folders]
 
     def _listed(self, here: list[str]) -> tuple[list[str], list[str]]:
-        """Sub-folders oldest first, plain files newest first; nothing when the folder has gone meanwhile."""
+        """Sub-folders oldest first, plain files newest first; nothing when the folder has gone meanwhile, or is not for us."""
+        name = "/".join(here)
+        try:
+            with self._told("list", name):
+                return self._entries(here)
+        except StoreError as error:
+            cause = error.__cause__
+            if not here or not isinstance(cause, OSError) or cause.errno not in _FORBIDDEN:
+                raise
+            if name not in self._passed and len(self._passed) < _REMEMBERED:
+                self._passed.add(name)
+                log.warning("%s; it is passed over", error)
+            return [], []
+
+    def _entries(self, here: list[str]) -> tuple[list[str], list[str]]:
         folders, files = [], []
         try:
             with self._folder(here) as opened, os.scandir(opened) as entries:
                 for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.name)
-                    elif entry.is_file(follow_symlinks=False):
+                    if entry.is_file(follow_symlinks=False):
                         files.append(entry.name)
+                    elif entry.is_dir(follow_symlinks=False) and (here or _CAMERA.fullmatch(entry.name)):
+                        folders.append(entry.name)
         except (FileNotFoundError, NotADirectoryError):
             return [], []
         return sorted(folders), sorted(files, reverse=True)

@@ -41,7 +41,7 @@ async def test_a_hub_that_stopped_listening_misses_no_footage_and_fills_no_memor
         worker.tell_soon(note)
     await asyncio.sleep(0)
     assert MOST_WAITING <= worker.pipe.waiting < MOST_WAITING + 10_000
-    heard = []
+    heard: list[Note] = []
     while len(heard) < 3:
         note = await hub.read()
         heard += [note] if note not in said else []
