@@ -5,6 +5,7 @@ It starts last and stops first; a port that is taken, or a picture that cannot b
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from redshank.store.base import Store
 from redshank.supervisor import Supervisor, Worker
 from redshank.web.app import listen, make_app, serve
 from redshank.web.site import WebCamera, WebSite
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Page:
         host = f"[{web.host}]" if ":" in web.host else web.host
         self.address = f"http://{host}:{listening.getsockname()[1]}"
         listens()
+        log.info("recordings and the API are at %s/api", self.address)
         try:
             await serve(make_app(self._site()), listening)
         finally:

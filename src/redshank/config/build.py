@@ -69,13 +69,19 @@ def strict(kind: type[S], raw: Tree, where: Place, context: Mapping[str, Any], p
     return None
 
 
-def fields(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, Any, Any]]:
-    """(dotted key, description, default or ... when required, type) of every field below, names as `<name>`."""
+def fields(
+    kind: type[BaseModel], prefix: str = "", whole: BaseModel | None = None
+) -> Iterator[tuple[str, str, Any, Any]]:
+    """(dotted key, description, default or ... when required, type) of every field below, names as `<name>`.
+
+    whole: the section as it is by default, where its owner says so."""
     for name, info in kind.model_fields.items():
         default = ... if info.is_required() else info.get_default(call_default_factory=True, validated_data={})
+        default = getattr(whole, name) if whole is not None else default
         yield f"{prefix}{name}", " ".join((info.description or "").split()), default, info.annotation
         for inner, named in _sections(info.annotation):
-            yield from fields(inner, f"{prefix}{name}.{'<name>.' if named else ''}")
+            given = default if isinstance(default, inner) else None
+            yield from fields(inner, f"{prefix}{name}.{'<name>.' if named else ''}", given)
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
