@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,10 +25,11 @@ NAME = "yard/main/2026-09-21/14/13.20-5.mp4"
 
 @dataclass
 class Shelf:
-    """A disk in memory: names and the files behind them; `calls` that change something, in order."""
+    """A disk in memory: names and the files behind them; `calls` that change something, in order. It cannot read byte `bad`."""
 
     files: dict[str, bytearray] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    bad: int = -1
 
     def create(self, name: str) -> int:
         raise NotImplementedError
@@ -59,6 +61,8 @@ class Shelf:
         del self.files[name][size:]
 
     def read(self, name: str, offset: int, size: int) -> bytes:
+        if offset <= self.bad < offset + size:
+            raise StoreError(f"cannot read {name}: the device reports an error") from OSError(errno.EIO, "")
         return bytes(self.files[name][offset : offset + size])
 
     def size(self, name: str) -> int | None:
@@ -168,3 +172,38 @@ def test_a_damaged_file_with_a_name_is_said_and_not_touched() -> None:
     with pytest.raises(StoreError, match=NAME):
         adopt(shelf, PART)
     assert set(shelf.files) == {PART, NAME}
+
+
+@pytest.mark.parametrize("where", ["in the head", "in the head of a fragment", "in its data", "in its seal"])
+def test_a_file_the_disk_cannot_read_is_neither_deleted_nor_cut(where: str) -> None:
+    made = recorded()
+    data = bytearray(made.data[: made.ends[3]])
+    begin = made.ends[1]
+    bad = {"in the head": 100, "in the head of a fragment": begin + 4, "in its data": made.ends[2] - 100}
+    shelf = Shelf({PART: bytearray(data)}, bad=bad.get(where, made.ends[2] - 3))
+    with pytest.raises(StoreError, match="device reports an error"):
+        adopt(shelf, PART)
+    assert (shelf.files, shelf.calls) == ({PART: data}, [])
+    shelf.bad = -1
+    assert adopted(shelf).size == len(data)
+
+
+@pytest.mark.parametrize("damaged", [20, -1], ids=["head", "first fragment"])
+def test_footage_behind_a_damaged_beginning_stays_and_is_told(damaged: int) -> None:
+    made = written(packets_of(cached_clip(7)), START + 7_000_000)
+    data = bytearray(made.data)
+    data[damaged if damaged > 0 else made.ends[0] - 100] ^= 1
+    shelf = Shelf({PART: bytearray(data)})
+    with pytest.raises(StoreError, match="left as it is"):
+        adopt(shelf, PART)
+    assert (shelf.files, shelf.calls) == ({PART: data}, [])
+
+
+def test_a_power_cut_in_the_first_seconds_leaves_nothing_to_be_told() -> None:
+    """Nothing of them was said to be safe, so any part may be gone."""
+    made = recorded()
+    data = bytearray(made.data[: made.ends[3]])
+    data[20] ^= 1
+    shelf = Shelf({PART: data})
+    assert adopt(shelf, PART) is None
+    assert shelf.files == {}

@@ -18,7 +18,7 @@ from redshank.clock import US_PER_S, Clock
 from redshank.disk import Disk
 from redshank.errors import StoreError
 from redshank.media.adopt import reader, sha256_of
-from redshank.media.segment_read import SegmentFile, inspect
+from redshank.media.segment_read import SegmentFile, inspect, unread
 from redshank.model import Segment
 from redshank.names import IDENTITY, part_of, place_of
 from redshank.store import recordings
@@ -128,8 +128,7 @@ def _contents(disk: Disk, segment: Segment) -> Iterator[tuple[Kind, str]]:
         yield Kind.MISSING, "the file is not there"
         return
     except StoreError as error:
-        # A disk that cannot be read says so; everything else is contents that are none of ours.
-        yield Kind.UNREADABLE if isinstance(error.__cause__, OSError) else Kind.DAMAGED, str(error)
+        yield Kind.UNREADABLE if unread(error) else Kind.DAMAGED, str(error)
         return
     if digest and not as_written:
         yield Kind.DAMAGED, "its SHA-256 is not the one it was written with"

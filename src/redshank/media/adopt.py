@@ -11,14 +11,19 @@ from functools import partial
 from redshank.disk import Disk
 from redshank.errors import StoreError
 from redshank.media.box import CHUNK, Read
-from redshank.media.segment_read import inspect, whole
+from redshank.media.segment_read import inspect, reaches, whole
 from redshank.model import Segment
+
+SAFE_S = 5.0
+"""What was recorded later than so long after a file's beginning was told to be safe on the disk before: only damage takes what is
+before it. Earlier, a power cut may have left any part of it."""
 
 
 def adopt(disk: Disk, part: str) -> Segment | None:
     """The row to commit for a `.part` that nobody writes; only after the commit may the `.part` be unlinked.
 
-    None: nothing in it was whole, and it is removed. Raises StoreError.
+    None: nothing in it was whole, and it is removed. Raises StoreError, and leaves the file as it is, when the disk cannot read it or
+    its beginning is damaged but not what follows.
     """
     name = part.removesuffix(".part") + ".mp4"
     size = disk.size(name)
@@ -54,6 +59,8 @@ def _closed(disk: Disk, part: str) -> int:
     size = disk.size(part) or 0
     read = reader(disk, part)
     kept = whole(read, size) if size else 0
+    if not kept and size and reaches(read, size) >= SAFE_S:
+        raise StoreError(f"{part}: its beginning is damaged, but footage follows; it is left as it is")
     if kept:
         kept = size if inspect(read, size).tail else kept
         disk.truncate(part, kept)

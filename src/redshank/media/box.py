@@ -19,6 +19,8 @@ _FULL = struct.Struct(">I4sI")
 _SEAL = struct.Struct(">I4s8sII")
 SEAL_SIZE = _SEAL.size
 _MARK = b"redshank"
+SEAL_MARK = HEAD.pack(SEAL_SIZE, b"free") + _MARK
+"""What every seal begins with."""
 
 
 def box(kind: bytes, *parts: bytes) -> bytes:

@@ -10,12 +10,13 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from redshank.clock import US_PER_S
 from redshank.errors import StoreError
-from redshank.media.box import HEAD, SEAL_SIZE, box_at, boxes, checksum_of, exactly, inner, seal_of
+from redshank.media.box import HEAD, SEAL_MARK, SEAL_SIZE, box_at, boxes, checksum_of, exactly, inner, seal_of
 from redshank.media.box import Read as Read
 from redshank.media.codec_config import VIDEO_SCALE, format_of_entry, setup_of
 from redshank.media.segment import (
@@ -104,30 +105,11 @@ class SegmentFile:
     def row(self, path: str, size: int, sha256: str, motion: float | None = None) -> Segment:
         """`size`: of the whole file."""
         video, head = self.formats[0], self.head
-        return Segment(
-            head.camera,
-            head.stream,
-            head.seq,
-            head.volume,
-            path,
-            self.start,
-            self.end,
-            size,
-            self.media_from,
-            self.media_to,
-            self.frames,
-            video.codec,
-            video.width,
-            video.height,
-            head.epoch,
-            self.setup,
-            self.index,
-            self.formats[1].codec if len(self.formats) > 1 else "",
-            head.boot,
-            head.mono_ns,
-            sha256,
-            motion,
-        )
+        sound = self.formats[1].codec if len(self.formats) > 1 else ""
+        lies = (head.camera, head.stream, head.seq, head.volume, path, self.start, self.end, size)
+        shows = (self.media_from, self.media_to, self.frames, video.codec, video.width, video.height)
+        rest = (head.epoch, self.setup, self.index, sound, head.boot, head.mono_ns, sha256, motion)
+        return Segment(*(*lies, *shows, *rest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +136,7 @@ class _Fragment:
 def inspect(read: Read, size: int, deep: bool = False) -> SegmentFile:
     """What the file holds, up to the first thing that is not whole; `deep`: every checksum is tried as well, which reads all of it.
 
-    Raises StoreError when not even its beginning and one fragment are whole.
+    Raises StoreError when not even its beginning and one fragment are whole, or when the disk cannot read it (`unread`).
     """
     head, formats, lead, media_from = _beginning(read, size)
     found = list(_fragments(read, media_from, size, deep))
@@ -172,13 +154,39 @@ def inspect(read: Read, size: int, deep: bool = False) -> SegmentFile:
     return SegmentFile(head, formats, lead, setup_of(formats, lead), media_from, media_to, infos, closed, index)
 
 
+def head_of(read: Read, size: int) -> SegmentHead:
+    """Whose footage it is, from its beginning alone. Raises StoreError."""
+    return _beginning(read, size)[0]
+
+
 def whole(read: Read, size: int) -> int:
-    """How long the file is up to the end of its last fragment whose checksum, like all before it, is right; 0: none is."""
+    """How long the file is up to the end of its last fragment whose checksum, like all before it, is right; 0: none is.
+
+    Raises StoreError when the disk cannot read it, which says nothing about the file.
+    """
     try:
         _, at = _sealed_beginning(read, size)
-    except StoreError:
+    except StoreError as error:
+        if unread(error):
+            raise
         return 0
     return max((fragment.offset + fragment.size for fragment in _fragments(read, at, size, deep=True)), default=0)
+
+
+def unread(error: StoreError) -> bool:
+    """Whether the disk failed; else the bytes are not what was written."""
+    return isinstance(error.__cause__, OSError)
+
+
+def reaches(read: Read, size: int) -> float:
+    """Seconds of media at which the last fragment begins that is whole in itself, whatever is before it. Reads the file into memory."""
+    data, at, begin, last = read(0, size), 0, size, 0
+    while (found := data.find(SEAL_MARK, at)) >= 0:
+        number, _ = seal_of(data[found:]) or (0, 0)
+        with suppress(StoreError):
+            last = _fragment(lambda at, size: data[at : at + size], begin, size, number, deep=True).video.base
+        at, begin = found + len(SEAL_MARK), found + SEAL_SIZE
+    return last / VIDEO_SCALE
 
 
 def samples(read: Read, fragment: FragmentInfo, file: SegmentFile) -> list[Sample]:
@@ -314,7 +322,9 @@ def _fragments(read: Read, at: int, size: int, deep: bool) -> Iterator[_Fragment
         number += 1
         try:
             fragment = _fragment(read, at, size, number, deep)
-        except StoreError:
+        except StoreError as error:
+            if unread(error):
+                raise
             return
         if fragment.video.base < end:
             return
