@@ -77,7 +77,7 @@ async def _run(config: Path | None, data: Path | None, view: View | None, worker
 
         logs.to_file(folder / "redshank.log", also_stderr=view is None)
         logs.redact_uncaught()
-        loaded = await _configured(config, folder, clock, view)
+        loaded = await configured(config, folder, clock, view)
         for problem in loaded.problems:
             log.error("configuration: %s", problem)
         levels = {**loaded.config.logger.logs, "redshank": loaded.config.logger.default}
@@ -93,16 +93,16 @@ async def _run(config: Path | None, data: Path | None, view: View | None, worker
                 view.stop()
 
 
-async def _configured(config: Path | None, folder: Path, clock: Clock, view: View | None) -> Loaded:
+async def configured(config: Path | None, folder: Path, clock: Clock, view: View | None) -> Loaded:
     """A configuration with a camera; until there is one, say what to do and look again: set-up mode."""
     told = ""
     while True:
         loaded, problem = read_config(config)
-        if loaded is None and (last := _last_good(folder, problem)) is not None:
-            return last
-        if loaded is not None and any(camera.enabled for camera in loaded.config.cameras.values()):
-            _keep_good(folder, loaded, clock.now())
-            return loaded
+        used = _usable(config, folder, loaded, problem)
+        if used is not None:
+            if loaded is not None:
+                _keep_good(folder, loaded, clock.now(), whole=used is loaded)
+            return used
         from redshank.report import setup_status
 
         words = _what_to_do(config, loaded, problem)
@@ -119,16 +119,46 @@ async def _configured(config: Path | None, folder: Path, clock: Clock, view: Vie
         await clock.sleep(SETUP_LOOK_S)
 
 
-def _keep_good(folder: Path, loaded: Loaded, now: int) -> None:
-    """A copy, beside the data, of the configuration that is used: for a start at which the file itself cannot be read."""
+def _usable(config: Path | None, folder: Path, loaded: Loaded | None, problem: str) -> Loaded | None:
+    """What there is with a camera that is switched on: the file itself, with what fell out of it as it last was, or the last good one.
+
+    rel:T58: an edit that went wrong must not blind the cameras that worked before.
+    """
+    from redshank.config.document import Place, Problem
+    from redshank.config.rescue import rescue
+
+    last = _last_good(config, folder) if loaded is None or loaded.fallen else None
+    if loaded is None and last is not None:
+        words = f"used until the configuration can be read again. {problem}"
+        loaded = replace(last, problems=(Problem(Place(str(last.path), 0, ""), "", words), *last.problems))
+    elif loaded is not None and last is not None:
+        whole, told = rescue(loaded.config, loaded.fallen, last.config, str(loaded.path))
+        if told:
+            loaded = replace(loaded, config=whole, problems=(*loaded.problems, *told))
+    found = loaded is not None and any(camera.enabled for camera in loaded.config.cameras.values())
+    return loaded if found else None
+
+
+def _last_good(config: Path | None, folder: Path) -> Loaded | None:
+    """Read as if it lay where the configuration does: its secrets and paths are there."""
+    from redshank.config.load import find, load
+
+    path = find(config, os.environ)
+    try:
+        return load(folder / LAST_GOOD, os.environ, path.absolute().parent if path else None)
+    except ConfigError:
+        return None
+
+
+def _keep_good(folder: Path, loaded: Loaded, now: int, whole: bool) -> None:
+    """Copies, beside the data, of the configuration that is used. One that lost a camera never becomes the last good one."""
     if loaded.path is None:
         return
-    part = folder / f".{LAST_GOOD}"
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(loaded.path.read_bytes())
-        part.replace(folder / LAST_GOOD)
-        _remember(folder / HISTORY, loaded.path.read_bytes(), now)
+        content = loaded.path.read_bytes()
+        if whole:
+            _write(folder / LAST_GOOD, content)
+        _remember(folder / HISTORY, content, now)
     except OSError as error:
         log.warning("no copy of the configuration was kept: %s", error.strerror)
 
@@ -140,24 +170,19 @@ def _remember(history: Path, content: bytes, now: int) -> None:
     if known and known[-1].read_bytes() == content:
         return
     name = rfc3339(now)[:19].replace(":", "")
-    (history / f"{name}Z.yaml").write_bytes(content)
+    _write(history / f"{name}Z.yaml", content)
     for old in known[: -HISTORY_KEPT + 1]:
         old.unlink()
 
 
-def _last_good(folder: Path, problem: str) -> Loaded | None:
-    """rel:T58: an unreadable file (an edit that went wrong) must not blind the cameras that worked before."""
-    from redshank.config.document import Place, Problem
-    from redshank.config.load import load
-
-    try:
-        loaded = load(folder / LAST_GOOD, os.environ)
-    except ConfigError:
-        return None
-    told = Problem(
-        Place(str(folder / LAST_GOOD), 0, ""), "", f"used until the configuration can be read again. {problem}"
-    )
-    return replace(loaded, problems=(told, *loaded.problems)) if loaded.config.cameras else None
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all, also over a power cut; for its owner only."""
+    part = path.with_name(".config.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
 
 
 def _what_to_do(config: Path | None, loaded: Loaded | None, problem: str) -> str:

@@ -23,6 +23,7 @@ from redshank.config.document import MAX_CHARS, Place, Problem, Text, Tree, pars
 from redshank.config.fields import CAMERA_SLUG, NAME
 from redshank.config.record import DEFAULT_VOLUME
 from redshank.config.references import check_rule, check_volume, check_zones, label_places
+from redshank.config.rescue import fallen
 from redshank.config.schema import MOTION, Camera, Config, Rule
 from redshank.config.secret import fill
 from redshank.config.source import SECTIONS, normal, size_of
@@ -44,6 +45,8 @@ class Loaded:
     path: Path | None
     labels: tuple[tuple[str, Place], ...] = ()
     """Labels named anywhere, for `check_labels`."""
+    fallen: frozenset[str] = frozenset()
+    """Cameras the file speaks of but does not give, for `redshank.config.rescue`."""
 
 
 def find(given: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -57,13 +60,16 @@ def find(given: Path | None, environ: Mapping[str, str]) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
-    """Raises ConfigError, one line, when the file cannot be read at all. Without a path: defaults and the environment."""
+def load(path: Path | None, environ: Mapping[str, str], folder: Path | None = None) -> Loaded:
+    """Raises ConfigError, one line, when the file cannot be read at all. Without a path: defaults and the environment.
+
+    `folder`: what paths are relative to, and where secrets.yaml lies; default: where the file is.
+    """
     file = str(path) if path else "(no file)"
     source, unreadable = _read(path) if path else ("", [])
     tree, problems = parse(source, file)
     problems += unreadable
-    folder = path.absolute().parent if path else Path.cwd()
+    folder = folder or (path.absolute().parent if path else Path.cwd())
     for key in [key for key in tree if key == "bus" and isinstance(tree[key], Text)]:
         tree[key] = {"url": tree[key]}
     tree, locked = _override(tree, environ, problems)
@@ -73,7 +79,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     raw.setdefault("timezone", text(local_zone(environ), Place("default", 0, "timezone")))
     config = _build(raw, folder, problems)
     problems.sort(key=lambda problem: (problem.where.line, problem.where.key))
-    return Loaded(config, tuple(problems), locked, path, label_places(raw))
+    return Loaded(config, tuple(problems), locked, path, label_places(raw), fallen(raw, config, problems))
 
 
 def check_labels(loaded: Loaded, labels: Sequence[str]) -> tuple[Problem, ...]:
