@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from redshank.check.rebuild import rebuild
+import pytest
+
+from redshank.check.rebuild import BATCH, rebuild
 from redshank.check.verify import verify
 from redshank.clock import NS_PER_S, US_PER_S
+from redshank.disk_os import OsDisk
+from redshank.errors import StoreError
 from redshank.media.segment import SegmentHead
 from redshank.model import SITE, GapReason
 from tests.check.recorded import FIRST, LENGTH_S, VOLUME, Recorded, segment_bytes
@@ -125,3 +130,37 @@ def test_a_volume_from_elsewhere_is_known_under_its_own_id(site: Recorded) -> No
     site.file(SegmentHead(SITE, "porch", "main", FIRST, 1, "volume-0", 10**15, 1, "boot-1"))
     rebuild(site.rows_of, site.disks, clock=site.clock)
     assert [row.volume for row in site.rows()] == [VOLUME]
+
+
+class Failing(OsDisk):
+    """A disk that cannot list one of its folders."""
+
+    def names(self, folder: str = "") -> Iterator[str]:
+        yield from ()
+        raise StoreError("the device reports an error")
+
+
+def test_a_volume_that_fails_does_not_stop_the_others(site: Recorded) -> None:
+    site.record(3)
+    site.new_database()
+    failing = Failing(site.root)
+    found = rebuild(site.rows_of, {"volume-0": failing, **site.disks}, clock=site.clock)
+    failing.shut()
+    assert found.problems == ["volume-0: the device reports an error"]
+    assert (found.added, len(site.rows())) == (3, 3)
+
+
+def test_what_is_committed_stays_when_it_is_broken_off(site: Recorded) -> None:
+    """Rows go in batches, in the order of time, while files are read."""
+    site.record(BATCH + 20)
+    site.new_database()
+
+    def stop(done: int, steps: int) -> None:
+        if done == steps - 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rebuild(site.rows_of, site.disks, stop, site.clock)
+    assert [row.seq for row in site.rows()] == [one.seq for one in site.segments[:BATCH]]
+    assert rebuild(site.rows_of, site.disks, clock=site.clock).added == 20
+    assert site.gaps() == []
