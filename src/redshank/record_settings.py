@@ -7,8 +7,9 @@ from typing import Literal
 
 from redshank.model import SITE
 
-SEQ_BITS = 20
-"""A file's number is its epoch and a counter of so many bits: a file a second for twelve days."""
+SEQ_BITS = 31
+"""A file's number is its epoch (below 2**32: after a database was put back it counts on from the seconds since 1970) and a counter of so
+many bits, shared by all streams of a process: 32 files a second for two years. Together they fit into 63 bits."""
 Mode = Literal["continuous", "motion", "alert", "off"]
 """continuous: everything · motion: around whatever moves · alert: around alerts · off: nothing."""
 
