@@ -88,6 +88,14 @@ def test_a_kill_loses_at_most_what_was_not_safe(place: Place) -> None:
     assert write_clip(clip, place.out, Control()).read_bytes() == b"".join(clip.movie.blocks(0, clip.movie.size))
 
 
+def test_a_kill_right_after_the_beginning_is_gone_on_from(place: Place) -> None:
+    place.record(5)
+    part = PartFile(place.out / "yard-main.mp4", "tag").__enter__()
+    part.write(b"ours")  # and then it was killed
+    os.close(part._file)
+    assert write_clip(place.clip(0, 5), place.out, Control()).read_bytes()[4:8] == b"ftyp"
+
+
 def test_a_file_that_is_there_is_kept(place: Place) -> None:
     place.record(5)
     there = place.out / "yard-main.mp4"

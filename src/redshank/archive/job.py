@@ -90,8 +90,13 @@ class PartFile:
         if state is not None and state["tag"] == self._tag and state["kept"] <= os.fstat(self._file).st_size:
             self.size = self._asked = state["kept"]
             self.notes = state["notes"]
-        os.ftruncate(self._file, self.size)
-        os.lseek(self._file, self.size, os.SEEK_SET)
+        self.cut(self.size)
+        try:
+            self.keep()  # before a byte of ours is there: what a kill leaves is known as ours
+        except StoreError:
+            self._keeper.shutdown()
+            os.close(self._file)
+            raise
         return self
 
     def __exit__(
