@@ -216,3 +216,14 @@ def test_opening_again_does_not_load_alembic(path: Path) -> None:
         for _ in range(2)
     ]
     assert found == ["True\n", "False\n"]
+
+
+def test_no_reader_waits_for_others_long_ones(store: Store) -> None:
+    """As many as the web, the library and the keeper have threads, and more."""
+    together = threading.Barrier(20, timeout=10)
+    readers = [threading.Thread(target=store.read, args=(lambda _conn: together.wait(),)) for _ in range(20)]
+    for one in readers:
+        one.start()
+    for one in readers:
+        one.join()
+    assert not together.broken

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 BUSY_MS = 1000
 """How long one try for the write lock lasts; the writer tries again (`Store.patience_s`)."""
+STAY, READERS = 4, 32
+"""Connections that are kept, and at once at most: more than threads that could read, so that none waits for another's long one."""
 SETTINGS = {"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": str(BUSY_MS)}
 """What must be read back from every connection (rel:T35). synchronous 2 = FULL."""
 _NETWORK = {
@@ -77,9 +79,12 @@ def filesystem(path: Path, mounts: Path) -> str:
 
 
 def engines(path: Path) -> tuple[Engine, Engine]:
-    """(for the writer thread: one connection, transactions take the write lock at once; for readers: four, read-only)."""
+    """(for the writer thread: one connection, transactions take the write lock at once; for readers: read-only, READERS at most)."""
     writer = create_engine(f"sqlite:///{path}", pool_size=1, max_overflow=0, connect_args={"check_same_thread": False})
-    reader = create_engine(f"sqlite:///{path}", pool_size=4, max_overflow=4, connect_args={"check_same_thread": False})
+    more = READERS - STAY
+    reader = create_engine(
+        f"sqlite:///{path}", pool_size=STAY, max_overflow=more, connect_args={"check_same_thread": False}
+    )
     event.listen(writer, "connect", _open_writer)
     event.listen(writer, "begin", _begin_write)
     event.listen(reader, "connect", _open_reader)
