@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ import pytest
 from redshank.clock import US_PER_S
 from redshank.errors import StoreError
 from redshank.playback import hls
+from redshank.playback.footage import NoFootage
+from redshank.playback.instant import instant
 from redshank.playback.movie import head_of
 from tests.playback.recording import NOON, Recording, numbered
 from tests.playback.watching import Get, Played, play
@@ -24,7 +27,8 @@ def serve(recording: Recording, start: int, end: int, growing: bool = False) -> 
         if name == "index.m3u8":
             return hls.playlist(plan, growing).encode()
         if name.startswith("init-"):
-            return hls.init(hls.of_setup(name[5:21], plan), recording.footage)
+            of_kind = next(piece.segment for piece in plan.pieces if piece.segment.setup == name[5:21])
+            return hls.init(of_kind, recording.footage)
         seq, _, part = name.partition("/")
         segment = next(one for one in [*recording.segments, *recording.running] if one.seq == int(seq))
         return hls.chunk(segment, part.removesuffix(".m4s"), start, recording.footage)
@@ -120,5 +124,16 @@ def test_an_address_nobody_gave_out_has_nothing_behind_it(tmp_path: Path, name: 
     (segment, *_) = recording.add(numbered(6), NOON)
     with pytest.raises(StoreError):
         hls.chunk(segment, name, NOON, recording.footage)
-    with pytest.raises(StoreError):
-        hls.of_setup("0" * 16, recording.plan(NOON, NOON + US_PER_S))
+
+
+def test_more_than_a_chunk_can_be_is_not_even_read(tmp_path: Path) -> None:
+    recording = Recording(tmp_path)
+    (segment, *_) = recording.add(numbered(6), NOON)
+    large = replace(segment, media_to=1 << 30)
+    read: list[int] = []
+    footage = replace(recording.footage, disks=lambda: read.append(1) or {"vol": recording.disk})  # type: ignore[func-returns-value]
+    with pytest.raises(NoFootage, match="too far apart"):
+        hls.chunk(large, f"{segment.media_from}-{segment.media_from + hls.MOST_BYTES + 1}", NOON, footage)
+    with pytest.raises(NoFootage, match="too far apart"):
+        instant([replace(large, index=b"")], NOON, footage)
+    assert read == []

@@ -146,6 +146,22 @@ async def test_more_than_it_can_take_is_busy() -> None:
     await studio.stop()
 
 
+async def test_more_bytes_than_it_can_hold_are_busy() -> None:
+    studio = StudioProcess(lambda _note: True, lambda: CLOCK.sleep(60), CLOCK)
+    studio.on_change(True)
+    waiting = [asyncio.ensure_future(studio.ask("picture", {}, bytes(31 << 20))) for _ in range(3)]
+    await CLOCK.sleep(0.01)
+    with pytest.raises(Busy):
+        await studio.ask("picture", {}, bytes(31 << 20))
+    studio.on_change(False)
+    await asyncio.gather(*waiting, return_exceptions=True)
+    again = asyncio.ensure_future(studio.ask("picture", {}, bytes(31 << 20)))
+    await CLOCK.sleep(0.01)
+    assert not again.done()
+    again.cancel()
+    await studio.stop()
+
+
 async def test_pictures_too_large_for_a_message_are_refused() -> None:
     studio = StudioProcess(lambda _note: True, lambda: CLOCK.sleep(60), CLOCK)
     with pytest.raises(Refused, match="too large"):

@@ -26,6 +26,8 @@ TARGET_S = 8
 """What a playlist promises as the longest chunk, unless keyframes are further apart."""
 BEFORE_US = 600 * US_PER_S
 """Media time at which the range begins: a file that begins before it has a place."""
+MOST_BYTES = 32 << 20
+"""Of one chunk."""
 LATE_US = 15 * US_PER_S
 """After so long nothing more of a range is expected."""
 _NAME = re.compile(r"(\d{1,12})-(\d{1,12})(?:-(\d{1,17}))?")
@@ -101,14 +103,6 @@ def playlist(plan: Plan, growing: bool, below: str = "", kind: str = "") -> str:
     return "\n".join([*lines, *([] if growing else ["#EXT-X-ENDLIST"]), ""])
 
 
-def of_setup(setup: str, plan: Plan) -> Segment:
-    """A file of this kind. Raises NoFootage when the range has none."""
-    segment = next((piece.segment for piece in plan.pieces if piece.segment.setup == setup), None)
-    if segment is None:
-        raise NoFootage("there is no footage of this kind in the range")
-    return segment
-
-
 def init(segment: Segment, footage: Footage) -> bytes:
     """The head of the chunks of this file's kind. Raises StoreError."""
     formats = head_of(segment, footage).formats
@@ -132,6 +126,10 @@ def part(segment: Segment, name: str, begins: int, footage: Footage) -> Part:
     key = next((time for time, at in keyframes(segment) if at == offset), None)
     if key is None or not offset < to <= segment.media_to:
         raise NoFootage("there is no such part of the footage")
+    if to - offset > MOST_BYTES:
+        raise NoFootage(
+            "so large a part of the footage is not sent at once: its keyframes may be too far apart for HLS"
+        )
     head = head_of(segment, footage)
     place = Place(0, segment.start - begins + BEFORE_US, head, {track: 1 for track in head.formats})
     data = footage.read(segment, offset, to - offset)

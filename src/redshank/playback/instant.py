@@ -21,6 +21,9 @@ BACK_US = 10 * US_PER_S
 GROUPS = 3
 """Groups of pictures tried, newest first, where one cannot be read."""
 
+MOST_BYTES = 31 << 20
+"""Of a group of pictures; the studio takes no more at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instant:
@@ -54,6 +57,8 @@ def instant(segments: Iterable[Segment], time: int, footage: Footage) -> Instant
 
 
 def _in_group(segment: Segment, span: tuple[int, int], time: int, footage: Footage) -> Instant:
+    if span[1] - span[0] > MOST_BYTES:
+        raise NoFootage("the keyframes around this time are too far apart for a picture")
     head = head_of(segment, footage)
     block = footage.read(segment, span[0], span[1] - span[0])
     lead = head.leads[VIDEO]

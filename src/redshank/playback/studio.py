@@ -17,6 +17,8 @@ WAITING = 16
 """Jobs at once, those that wait included; one more is refused."""
 TRANSCODES = 2
 """Of them, at most."""
+WAITING_BYTES = 96 << 20
+"""Of pictures that wait, or are being made."""
 TRANSCODE = "transcode"
 START_S = 10.0
 JOB_S = 20.0
@@ -56,6 +58,8 @@ class StudioProcess:
         self._numbers = count(1)
         self._jobs = 0
         """Asked and not answered yet."""
+        self._bytes = 0
+        """Of those."""
         self._told: dict[int, asyncio.Future[Note]] = {}
         """Those of them that it works at."""
         self._transcodes = 0
@@ -65,11 +69,13 @@ class StudioProcess:
 
     async def ask(self, job: str, header: Mapping[str, Any], body: bytes) -> Note:
         transcodes = job == TRANSCODE
-        if self._jobs >= WAITING or (transcodes and self._transcodes >= TRANSCODES):
+        full = self._jobs >= WAITING or self._bytes + len(body) > WAITING_BYTES
+        if full or (transcodes and self._transcodes >= TRANSCODES):
             raise Busy("too many pictures are being made at once: try again in a moment")
         if len(body) > MAX_BYTES - 65_536:
             raise Refused("the pictures are too large to be decoded at once")
         self._jobs += 1
+        self._bytes += len(body)
         self._transcodes += transcodes
         self._wake()
         try:
@@ -78,6 +84,7 @@ class StudioProcess:
             raise Refused("the picture could not be made in time") from None
         finally:
             self._jobs -= 1
+            self._bytes -= len(body)
             self._transcodes -= transcodes
             self._sleep_later()
         if reason := answer.header.get("reason"):
