@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +14,10 @@ import pytest
 
 from redshank.clock import US_PER_S, rfc3339
 from redshank.errors import StoreError
-from redshank.model import Event
+from redshank.model import Event, Segment
 from redshank.store import alerts, events, recordings
-from redshank.web.site import rechecked
+from redshank.web.app import make_app
+from redshank.web.site import WebSite, rechecked
 from tests.alert.sample import alert, closed
 from tests.playback.recording import NOON, numbered
 from tests.playback.watching import play, watch
@@ -106,6 +107,32 @@ def test_the_etag_guards_a_download_that_is_taken_up_again(here: Place, yard: ht
     here.recording.file(here.recording.segments[1]).unlink()
     assert yard.head(MOVIE).headers["etag"] != etag
     assert yard.get(MOVIE, headers={**ranged, "If-Range": etag}).status_code == 200
+
+
+def test_the_head_of_a_kind_is_found_without_going_through_the_whole_range(here: Place) -> None:
+    hour = 3600 * US_PER_S
+    here.recording.add(numbered(3), NOON)
+    here.recording.add(numbered(3, width=640, height=368), NOON + 5 * hour)
+    here.know()
+    first, *_, last = here.recording.segments
+    spans: list[int] = []
+
+    class Counted(WebSite):
+        __slots__ = ()
+
+        def segments(self, camera: str, stream: str, start: int, end: int) -> list[Segment]:
+            spans.append(end - start)
+            return WebSite.segments(self, camera, stream, start, end)
+
+    site = here.site
+    counted = Counted(**{one.name: getattr(site, one.name) for one in fields(site)})
+    below = f"/api/play/yard/main/{NOON}/{NOON + 24 * hour}"
+    with client(make_app(counted)) as session:
+        assert session.get(f"{below}/init-{first.setup}.mp4").status_code == 200
+        assert spans == [hour]
+        assert session.get(f"{below}/init-{last.setup}.mp4").status_code == 200
+        assert spans == [hour] * 7
+        assert session.get(f"{below}/init-{'0' * 16}.mp4").status_code == 404
 
 
 def test_what_retention_deletes_while_it_is_played_is_not_told_as_lost(here: Place) -> None:

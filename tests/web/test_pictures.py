@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import httpx
 import pytest
 
 from redshank.clock import US_PER_S, rfc3339
+from redshank.pipe import Note
 from redshank.playback import sprite
 from redshank.playback.fragment import HEAD, fragments
+from redshank.playback.studio import Busy
 from redshank.store import recordings
+from tests.harness.clocks import FakeClock
 from tests.harness.footage import luma_of, read_number
 from tests.playback.decoding import InlineStudio, luma_of_jpeg
 from tests.playback.recording import NOON, numbered
@@ -181,6 +185,47 @@ def test_a_browser_without_h265_gets_a_transcode_marked_as_such(here: Place) -> 
     assert (seen.codec, seen.numbers) == ("h264", list(range(10, 115)))
     assert seen.sound_s == pytest.approx(10.5, abs=0.06)
     assert 'CODECS="avc1.4d4028,mp4a.40.2"' in master
+
+
+class Crowded(InlineStudio):
+    """Every other transcode finds it busy, but not the first."""
+
+    async def ask(self, job: str, header: Mapping[str, Any], body: bytes) -> Note:
+        if len(self.asked) % 2:
+            self.asked.append("busy")
+            raise Busy("too many pictures")
+        return await super().ask(job, header, body)
+
+
+async def test_a_transcoded_movie_waits_for_its_turn_and_leaves_out_what_is_lost(tmp_path: Path) -> None:
+    made = Place(tmp_path, Crowded(), clock=FakeClock(NOON + 3600 * US_PER_S, autojump=True))
+    made.recording.add(numbered(12, codec="libx265"), NOON, segment_s=4)
+    made.know()
+    made.recording.file(made.recording.segments[1]).unlink()
+    address = f"/api/play/yard/main/{NOON}/{NOON + 12 * US_PER_S}.mp4?codecs=h264"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(made.app), base_url="http://localhost") as session:
+        movie = await session.get(address)
+    made.store.close()
+    assert watch(movie.content, 12).numbers == [*range(40), *range(80, 120)]
+    assert "busy" in made.studio.asked  # type: ignore[union-attr]
+
+
+def test_a_transcoded_movie_of_which_nothing_is_finished_yet_is_a_problem(here: Place) -> None:
+    here.recording.run(numbered(6, codec="libx265"), NOON, 2)
+    here.clock.step(-3600 + 3)
+    with client(here.app) as session:
+        answer = session.get(f"/api/play/yard/main/{NOON}/{NOON + 60 * US_PER_S}.mp4?codecs=h264")
+    assert answer.status_code == 404
+    assert "try again" in answer.json()["detail"]
+
+
+def test_when_the_studio_is_full_a_movie_is_told_so_at_once(here: Place) -> None:
+    here.studio = Crowded(["another"])
+    here.recording.add(numbered(6, codec="libx265"), NOON)
+    here.know()
+    with client(here.app) as session:
+        answer = session.get(f"/api/play/yard/main/{NOON}/{NOON + 5 * US_PER_S}.mp4?codecs=h264")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
 
 
 def test_without_a_studio_pictures_are_a_problem_and_footage_still_plays(here: Place) -> None:

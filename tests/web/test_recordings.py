@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from redshank.clock import US_PER_S
-from redshank.model import Gap, GapReason
+from redshank.model import Gap, GapReason, Segment
 from redshank.store import gaps
+from redshank.web.app import make_app
+from redshank.web.heavy import AT_ONCE
 from tests.playback.recording import NOON, numbered
 from tests.web.serving import Place, client, place
 
@@ -76,3 +81,30 @@ def test_a_listing_without_a_sensible_range_is_a_problem(here: Place, query: str
         assert answer.json()["detail"]
         assert session.get("/api/recordings/nobody?from=1&to=2").status_code == 404
         assert session.get("/api/timeline/yard?from=1&to=2&buckets=0").status_code == 400
+
+
+def test_a_timeline_is_of_a_year_at_most(here: Place) -> None:
+    day = 24 * 3600 * US_PER_S
+    with client(here.app) as session:
+        year = {"from": str(NOON - 366 * day), "to": str(NOON), "buckets": "366"}
+        assert len(session.get("/api/timeline/yard", params=year).json()["footage"]) == 366
+        assert session.get("/api/timeline/yard", params={**year, "from": str(NOON - 401 * day)}).status_code == 400
+
+
+def test_long_listings_take_turns_and_no_thread_from_the_rest(here: Place) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def running(_camera: str, _stream: str) -> list[Segment]:
+        begun.release()
+        assert go_on.wait(10)
+        return []
+
+    app = make_app(replace(here.site, running=running))
+    with client(app) as session, ThreadPoolExecutor(10) as pool:
+        address = f"/api/recordings/yard?from={NOON}&to={NOON + US_PER_S}"
+        answers = [pool.submit(session.get, address) for _ in range(10)]
+        assert all(begun.acquire(timeout=10) for _ in range(AT_ONCE))
+        assert session.get("/api/cameras").status_code == 200
+        assert not begun.acquire(timeout=0.1)
+        go_on.set()
+        assert [one.result().status_code for one in answers] == [200] * 10

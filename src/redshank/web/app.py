@@ -18,6 +18,7 @@ from redshank.clock import Clock
 from redshank.errors import ConfigError
 from redshank.web import answer, media, pictures, recordings, transcoding
 from redshank.web.guard import Wall, failed, guard
+from redshank.web.heavy import room
 from redshank.web.site import WebSite, rechecked
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def make_app(site: WebSite) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.site = rechecked(site)
+    app.state.heavy = room()
     # A transcoded chunk's name would also do for one that is not: it is looked for first.
     for part in (transcoding, media, pictures, recordings):
         app.include_router(part.routes)

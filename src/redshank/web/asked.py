@@ -18,7 +18,8 @@ from redshank.store import recordings
 from redshank.web.answer import Problem, range_of, stream_of
 from redshank.web.site import Site, WebSite
 
-MOST_US = 7 * 24 * 3600 * US_PER_S
+HOUR_US = 3600 * US_PER_S
+MOST_US = 7 * 24 * HOUR_US
 """Of one movie or playlist."""
 MP4, CHUNK = "video/mp4", "video/iso.segment"
 Seq = Annotated[int, Path(ge=0, lt=1 << 63)]
@@ -83,6 +84,16 @@ def segment_of(wanted: Asked, seq: int) -> Segment:
     if found is None:
         raise NoFootage("there is no such part of the footage")
     return found
+
+
+def of_setup(wanted: Asked, setup: str) -> Segment:
+    """The first file of this kind in the range, looked for an hour at a time. Raises NoFootage."""
+    for begin in range(wanted.start, wanted.end, HOUR_US):
+        span = (begin, min(begin + HOUR_US, wanted.end))
+        for segment in sorted(wanted.site.segments(wanted.camera, wanted.stream, *span), key=lambda one: one.start):
+            if segment.setup == setup and segment.media_to > segment.media_from:
+                return segment
+    raise NoFootage("there is no footage of this kind in the range")
 
 
 def name_of(plan: Plan) -> str:

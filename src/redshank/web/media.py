@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from redshank.clock import US_PER_S, rfc3339
 from redshank.model import Segment
@@ -15,7 +15,8 @@ from redshank.playback.footage import NoFootage
 from redshank.playback.movie import Movie, head_of, make_movie, present
 from redshank.web import transcoding
 from redshank.web.answer import Json, byte_range, same
-from redshank.web.asked import CHUNK, MP4, TRANSCODED, Asked, Range, Seq, asked, name_of, segment_of
+from redshank.web.asked import CHUNK, MP4, TRANSCODED, Asked, Range, Seq, asked, name_of, of_setup, segment_of
+from redshank.web.heavy import heavy
 from redshank.web.site import Site
 
 routes = APIRouter(prefix="/api/play")
@@ -67,8 +68,12 @@ def _told(made: Movie) -> dict[str, str]:
 
 
 @routes.get("/{camera}/{stream}/{start}/{end}.json")
-def described(wanted: Range) -> Json:
+async def described(request: Request, wanted: Range) -> Response:
     """What a range holds, before it is played."""
+    return await heavy(request, lambda: JSONResponse(_described(wanted)))
+
+
+def _described(wanted: Asked) -> Json:
     choice = wanted.choice()
     plan, lost = present(choice.plan, wanted.site.footage)
     kinds = {piece.segment.setup: piece.segment for piece in plan.pieces}
@@ -93,17 +98,20 @@ def lost_of(segment: Segment) -> Json:
 
 
 @routes.get("/{camera}/{start}/{end}/master.m3u8")
-def master(site: Site, camera: str, start: str, end: str, codecs: str = "") -> Response:
+async def master(request: Request, site: Site, camera: str, start: str, end: str, codecs: str = "") -> Response:
     """Every stream of the camera that has footage in the range and that the browser can play."""
-    found: list[hls.Variant] = []
     streams = site.cameras()[camera].streams if camera in site.cameras() else ("",)
-    for stream in streams:
-        wanted = asked(site, camera, stream, start, end, codecs)
+    wanted = [asked(site, camera, stream, start, end, codecs) for stream in streams]
+    return await heavy(request, lambda: _master(wanted, f"?codecs={codecs}" if codecs else ""))
+
+
+def _master(streams: Sequence[Asked], asks: str) -> Response:
+    found: list[hls.Variant] = []
+    for wanted in streams:
         choice = wanted.choice()
-        if choice.plan.pieces and choice.stream == stream:
+        if choice.plan.pieces and choice.stream == wanted.stream:
             segments = [piece.segment for piece in choice.plan.pieces]
-            address = f"{wanted.below}index.m3u8" + (f"?codecs={codecs}" if codecs else "")
-            one = hls.variant(address, segments, head_of(segments[0], site.footage))
+            one = hls.variant(f"{wanted.below}index.m3u8{asks}", segments, head_of(segments[0], wanted.site.footage))
             found.append(replace(one, codecs=transcoded.named(one.codecs)) if choice.transcoded else one)
     if not found:
         raise NoFootage("there is no footage of this time")
@@ -111,9 +119,9 @@ def master(site: Site, camera: str, start: str, end: str, codecs: str = "") -> R
 
 
 @routes.get("/{camera}/{stream}/{start}/{end}/index.m3u8")
-def index(wanted: Range) -> Response:
+async def index(request: Request, wanted: Range) -> Response:
     """One stream. It grows while the range is still being recorded."""
-    return playlist(wanted, wanted.end)
+    return await heavy(request, lambda: playlist(wanted, wanted.end))
 
 
 def playlist(wanted: Asked, chunks_to: int) -> Response:
@@ -132,8 +140,7 @@ def playlist(wanted: Asked, chunks_to: int) -> Response:
 @routes.get("/{camera}/{stream}/{start}/{end}/init-{setup}.mp4")
 def init(wanted: Range, setup: str) -> Response:
     """The head of the chunks of one kind."""
-    plan = wanted.site.plan(wanted.camera, wanted.stream, wanted.start, wanted.end)
-    return Response(hls.init(hls.of_setup(setup, plan), wanted.site.footage), media_type=MP4)
+    return Response(hls.init(of_setup(wanted, setup), wanted.site.footage), media_type=MP4)
 
 
 @routes.get("/{camera}/{stream}/{start}/{end}/{seq}/{part}.m4s")

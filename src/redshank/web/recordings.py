@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 
 from redshank.clock import US_PER_S, rfc3339
 from redshank.model import Gap, Segment
 from redshank.store import alerts, coverage, events, gaps, recordings
 from redshank.web.answer import Json, Problem, range_of, stream_of
 from redshank.web.asked import Asked
+from redshank.web.heavy import heavy
 from redshank.web.media import movie, playlist
 from redshank.web.site import Site, WebSite
 
@@ -21,7 +23,7 @@ routes = APIRouter()
 DAY_US = 24 * 3600 * US_PER_S
 MOST_US = 7 * DAY_US
 """Of one listing."""
-YEARS_US = 3660 * DAY_US
+YEAR_US = 400 * DAY_US
 """Of one timeline."""
 CLIP_US = 3600 * US_PER_S
 """A clip is no longer, however long the alert was."""
@@ -108,9 +110,13 @@ Past = Annotated[Span, Depends(span)]
 
 
 @routes.get("/api/recordings/{camera}")
-def listed(wanted: Past) -> Json:
+async def listed(request: Request, wanted: Past) -> Response:
     """Files, gaps with their reasons, and how complete the range is."""
     start, end = range_of(wanted.start, wanted.end, MOST_US)
+    return await heavy(request, lambda: JSONResponse(_listed(wanted, start, end)))
+
+
+def _listed(wanted: Span, start: int, end: int) -> Json:
     site, until = wanted.site, min(end, wanted.site.clock.now())
     found = {one.seq: one for one in site.segments(wanted.camera, wanted.stream, start, end)}
     camera, stream = wanted.camera, wanted.stream
@@ -151,16 +157,20 @@ def _gap(one: Gap) -> Json:
 
 
 @routes.get("/api/timeline/{camera}")
-def timeline(wanted: Past, buckets: Annotated[int, Query(ge=1, le=5000)] = 1000) -> Json:
+async def timeline(request: Request, wanted: Past, buckets: Annotated[int, Query(ge=1, le=5000)] = 1000) -> Response:
     """Coverage, most motion and the reason of what is missing, in evenly long buckets."""
-    start, end = range_of(wanted.start, wanted.end, YEARS_US)
+    start, end = range_of(wanted.start, wanted.end, YEAR_US)
     edges = coverage.even(start, end, min(buckets, end - start))
+    return await heavy(request, lambda: JSONResponse(_timeline(wanted, edges)))
+
+
+def _timeline(wanted: Span, edges: Sequence[int]) -> Json:
     found = wanted.site.store.read(partial(coverage.timeline, camera=wanted.camera, stream=wanted.stream, edges=edges))
     return {
         "camera": wanted.camera,
         "stream": wanted.stream,
-        "from": rfc3339(start),
-        "to": rfc3339(end),
+        "from": rfc3339(edges[0]),
+        "to": rfc3339(edges[-1]),
         "footage": [round(one.footage, 4) for one in found],
         "motion": [one.motion for one in found],
         "reasons": [one.reason.value if one.reason else None for one in found],
