@@ -26,6 +26,8 @@ PROGRAMS: dict[str, list[str]] = {
     "latency": [],
     "memory": [],
     "index": [],
+    "playback": [],
+    "export": [],
     "record": [],
 }
 

@@ -1,18 +1,16 @@
-"""How soon a range of the past plays with half a million files indexed, and how fast it is exported.
+"""How soon a range of the past plays with half a million files indexed.
 
-    python -m benchmarks.playback [--segments 500000] [--export-gb 1] [--json]
+    python -m benchmarks.playback [--segments 500000] [--json]
 
 first bytes   random ranges of 10 s to a day through the real server on 127.0.0.1: time to the first 64 KiB of the MP4, to the playlist,
               and of a day's timeline. The rows are many, the files behind them few (every row names one of eight real files of 30 s).
-export        an hour of 720p at 4 Mbit/s as one MP4 written to a file and synced, against a plain copy of the same files in the same
-              run: three times in turn, the best of each counts.
+How fast it is exported: benchmarks.export.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import sqlite3
 import statistics
@@ -31,8 +29,6 @@ from tests.web.serving import Place, client, place
 
 from redshank.clock import US_PER_S, SystemClock
 from redshank.model import Segment
-from redshank.playback.movie import make_movie
-from redshank.playback.plan import plan
 
 CLOCK = SystemClock()
 REAL, CAMERAS, FILE_US = 8, 16, 30 * US_PER_S
@@ -123,64 +119,15 @@ def indexed(folder: Path, film: Path, count: int) -> dict[str, object]:
         return {"ms": said, "timeline of a day": figures(lines)}
 
 
-def export(folder: Path, film: Path, gigabytes: float) -> dict[str, float]:
-    with place(folder) as here:
-        (first,) = here.recording.add(film, NOON, segment_s=60)
-        for number in range(1, max(4, round(gigabytes * 1e9 / first.size))):
-            here.recording.add(film, NOON + number * FILE_US, segment_s=60)
-        segments = here.recording.segments
-        known = [replace(one, end=one.start + FILE_US) for one in segments]
-        wanted = plan(known, NOON + US_PER_S, NOON + len(known) * FILE_US - US_PER_S)
-        paths = [here.recording.file(one) for one in segments]
-
-        def made() -> None:
-            movie = make_movie(wanted, here.recording.footage)
-            write(folder / "out.mp4", movie.blocks(0, movie.size))
-
-        def copied() -> None:
-            write(folder / "copy", (block for path in paths for block in blocks_of(path)))
-
-        write(folder / "warm", (block for path in paths for block in blocks_of(path)))
-        times = [(ms(copied), ms(made)) for _ in range(3)]
-        copy_ms, made_ms = min(one[0] for one in times), min(one[1] for one in times)
-        size = sum(one.size for one in segments)
-        return {
-            "gigabytes": round(size / 1e9, 2),
-            "copy MB/s": round(size / 1e3 / copy_ms),
-            "export MB/s": round(size / 1e3 / made_ms),
-            "ratio": round(copy_ms / made_ms, 2),
-        }
-
-
-def blocks_of(path: Path) -> Iterable[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            yield block
-
-
-def write(path: Path, blocks: Iterable[bytes]) -> None:
-    with path.open("wb") as file:
-        for block in blocks:
-            file.write(block)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.name == "warm":
-        path.unlink()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--segments", type=int, default=500_000)
-    parser.add_argument("--export-gb", type=float, default=1.0)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="redshank-playback-") as name:
         folder = Path(name)
         film = clip(folder)
-        said = {
-            **indexed(folder / "index", film, given.segments),
-            "export": export(folder / "export", film, given.export_gb),
-        }
+        said = indexed(folder / "index", film, given.segments)
     if given.json:
         json.dump(said, sys.stdout, indent=2)
         return
@@ -188,7 +135,6 @@ def main() -> None:
     for length, one in said["ms"].items():  # type: ignore[attr-defined]
         print(f"  {length:7} movie {one['movie']}  playlist {one['playlist']}")
     print(f"  a day's timeline (target 100) {said['timeline of a day']}")
-    print(f"  export (target 0.8 of the copy) {said['export']}")
 
 
 if __name__ == "__main__":

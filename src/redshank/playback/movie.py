@@ -13,6 +13,7 @@ Blocks; one thread per call, a `Movie` may be read by several.
 from __future__ import annotations
 
 import hashlib
+from array import array
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -87,9 +88,9 @@ class Movie:
     @property
     def etag(self) -> str:
         """Strong: the same for the same range of the same footage."""
-        lies = ((one.segment, one) for one in self.plan.pieces)
-        names = "".join(f"{file.volume} {file.seq} {piece.offset} {piece.to} " for file, piece in lies)
-        digest = hashlib.sha256(self.head + names.encode())
+        lies = array("q", (n for one in self.plan.pieces for n in (one.segment.seq, one.offset, one.to)))
+        digest = hashlib.sha256(self.head + f"{self.plan.camera} {self.plan.stream} ".encode())
+        digest.update(lies)
         for end in self.layout.ends.values():
             digest.update(end.intro + end.outro)
         return f'"{digest.hexdigest()[:32]}"'

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from operator import attrgetter
 from struct import Struct
 
 from redshank.model import Segment
@@ -83,8 +84,11 @@ def keyframes(segment: Segment) -> list[tuple[int, int]]:
 
 def plan(segments: Iterable[Segment], start: int, end: int) -> Plan:
     """`segments` of one stream, in any order, running ones included; the part of [start, end) that they hold."""
-    known = {segment.seq: segment for segment in sorted(segments, key=lambda one: one.path.endswith(".mp4"))}
-    ordered = sorted(known.values(), key=lambda one: (one.start, one.seq))
+    known: dict[int, Segment] = {}
+    for segment in segments:
+        if segment.seq not in known or not segment.path.endswith(".part"):
+            known[segment.seq] = segment
+    ordered = sorted(known.values(), key=attrgetter("start", "seq"))
     pieces: list[Piece] = []
     before: Piece | None = None
     for segment, following in zip_longest(ordered, ordered[1:]):

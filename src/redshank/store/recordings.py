@@ -155,7 +155,7 @@ def by_path(conn: Connection, volume: str, path: str, site: str = SITE) -> Segme
 def span(conn: Connection, camera: str, stream: str, start: int, end: int, site: str = SITE) -> list[Segment]:
     """Those that overlap [start, end), by start. Two overlap only where a clock was set back."""
     times = {"after": start - LONGEST_US, "before": end, "since": start}
-    found = _rows(conn.execute(_SPAN, {"site": site, "camera": camera, "stream": stream, **times}))
+    found = _rows(conn.execute(_SPAN, {"site": site, "camera": camera, "stream": stream, **times}).all())
     found.sort(key=attrgetter("start", "seq"))
     return found
 
@@ -297,7 +297,7 @@ def _stream(camera: str, stream: str, site: str) -> tuple[ColumnElement[bool], .
 
 
 def _all(conn: Connection, query: Select[Any]) -> list[Segment]:
-    return _rows(conn.execute(query))
+    return _rows(conn.execute(query).all())
 
 
 def _rows(rows: Iterable[Sequence[Any]]) -> list[Segment]:
