@@ -61,7 +61,8 @@ class Recordings:
         self._damaged: dict[str, str] = {}
         links = Links(store, clock, self._kept, self._told.__setitem__, site=config.site, gone=self._gone)
         self.keeper = Keeper(wiring.retention(config), links)
-        self.snapshots = Snapshots(folder, clock, config.backup.every) if config.backup.enabled else None
+        kept = config.backup
+        self.snapshots = Snapshots(folder, clock, kept.every, kept.keep, kept.keep_daily) if kept.enabled else None
         self._late: list[str] = []
         """Ids of volumes that could be used only after the start, and are to be looked at."""
         self._opened = asyncio.Event()

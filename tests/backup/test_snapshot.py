@@ -15,7 +15,9 @@ from redshank.backup import database, drill, snapshot
 from redshank.backup.snapshot import Snapshots
 from redshank.clock import SystemClock
 from redshank.errors import DiskFull, StoreError
+from redshank.recordings import Recordings
 from tests.backup import sample
+from tests.config.writing import loaded
 from tests.harness.clocks import START, FakeClock
 
 MINUTE = 60.0
@@ -80,6 +82,65 @@ def test_the_last_three_stay_and_one_of_each_of_seven_days(data: Path) -> None:
     kept = [path.stem.removeprefix("redshank-") for path in snapshot.listed(data)]
     assert len(kept) == 7 + 2
     assert [stamp[:8] for stamp in kept] == ["20260110"] * 3 + [f"202601{day:02}" for day in range(9, 3, -1)]
+
+
+@pytest.mark.parametrize("hours", [-30 * 24, 30 * 24])
+def test_a_clock_that_was_wrong_for_a_while_costs_no_new_copy(data: Path, hours: int) -> None:
+    """The newest are those with the most in them, not those with the latest date."""
+    snapshots, clock = make(data)
+
+    def copies(count: int) -> list[Path]:
+        before = snapshots.taken
+        made = []
+        for number in range(count):
+            change(data, 1000 * before + number)
+            snapshots.step()
+            clock.advance(400)
+            made += [path for path in snapshot.listed(data) if path not in known]
+            known.update(made)
+        assert snapshots.taken == before + count
+        return made
+
+    known: set[Path] = set()
+    copies(3)
+    clock.step(hours * 3600)
+    assert len(copies(4)) == 4, "each was there after it was made"
+    clock.step(-hours * 3600)
+    last = copies(4)
+    assert set(last[-3:]) <= set(snapshot.listed(data))
+    assert snapshot.by_mark(data, "redshank")[:3] == last[:-4:-1]
+    assert snapshots.trouble == ""
+    snapshots.close()
+
+
+def test_the_copy_just_made_stays_also_without_marks(data: Path) -> None:
+    copies = [snapshot.take(data, "redshank", START + number * 86_400_000_000) for number in range(12)]
+    made = snapshot.take(data, "redshank", START - 86_400_000_000)
+    snapshot.thin(data, made)
+    assert set(snapshot.listed(data)) == {made, *copies[-6:]}
+
+
+def test_a_copy_that_cannot_be_read_now_is_not_deleted(data: Path) -> None:
+    made = snapshot.take(data, "redshank", START)
+    unread = made.with_name("redshank-20240101T000000Z.db")
+    unread.mkdir()
+    snapshot.thin(data, made)
+    assert unread.exists()
+
+
+def test_as_many_stay_as_the_configuration_says(tmp_path: Path) -> None:
+    config = loaded(tmp_path, "backup: {every: 1h, keep: 2, keep_daily: 0}").config
+    data, clock = tmp_path / "data", FakeClock(autojump=True)
+    with sample.opened(data) as store:
+        site = Recordings(config, data, store, clock, {})
+        assert site.snapshots is not None
+        for number in range(12):
+            change(data, number)
+            site.snapshots.step()
+            clock.advance(1800)
+        assert site.snapshots.taken == 6
+        site.close()
+    assert len(snapshot.listed(data)) == 2
 
 
 def test_what_a_killed_backup_left_is_deleted_and_one_under_way_is_not(data: Path) -> None:

@@ -35,6 +35,8 @@ TYPES = {
     "BLOB": "blob",
 }
 """A column's declared type → what SQLite calls its values."""
+_MARK = "SELECT CAST(value AS INTEGER) FROM meta WHERE site = ? AND name = 'mark'"
+_DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_NOTADB}
 Pace = Callable[[], None]
 """Called between two steps of a copy: waits, or raises to give up."""
 
@@ -97,17 +99,31 @@ def unsound(conn: sqlite3.Connection, deep: bool) -> str:
     return next((f"strange values in {name}" for name in _tables(conn) if _strange(conn, name)), "") if deep else ""
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether it speaks of what is in the file. Locked, no permission, a disk that cannot read it now: say nothing about that."""
+    # Python's own errors (text that is none) carry no code.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _DAMAGE
+
+
+def mark_of(path: Path) -> int:
+    """Of a copy, without a look at the rest; 0 when it has none or is damaged. Raises StoreError when it cannot be read now."""
+    with translated(path), contextlib.closing(connect(path, "immutable=1")) as conn:
+        try:
+            row = conn.execute(_MARK, (SITE,)).fetchone()
+        except sqlite3.Error as error:
+            if is_damage(error):
+                return 0
+            raise
+        return int(row[0]) if row else 0
+
+
 def facts(conn: sqlite3.Connection) -> Facts:
     """Of one consistent state when inside a transaction."""
     counts = {name: conn.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0] for name in _tables(conn)}
     schema = (
         conn.execute("SELECT version_num FROM alembic_version").fetchone() if counts.get("alembic_version") else None
     )
-    mark = (
-        conn.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE site = ? AND name = 'mark'", (SITE,)).fetchone()
-        if "meta" in counts
-        else None
-    )
+    mark = conn.execute(_MARK, (SITE,)).fetchone() if "meta" in counts else None
     return Facts(schema[0] if schema else "", counts, mark[0] if mark else 0)
 
 

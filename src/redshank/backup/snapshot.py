@@ -4,12 +4,14 @@
     <data>/backups/before-0002-20261121T081500Z.db  the same, made by a start that migrates (`redshank.backup.migration`)
 
 Order of writes: `.part` copied and verified → synced → renamed → folder synced → older ones deleted. The last three are kept, and the
-newest of each of seven days. One at a time; `step` blocks and runs in a thread, never in two at once.
+newest of each of seven days (`backup.keep`, `backup.keep_daily`); newer is what has the higher mark, because clocks may be wrong.
+One at a time; `step` blocks and runs in a thread, never in two at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import threading
@@ -32,7 +34,7 @@ STEP_S = 10.0
 PAUSE_S = 0.01
 """Between two steps of a copy: the disk and the processor belong to the recorder."""
 DRILL_S = 86400.0
-RECENT, DAYS = 3, 7
+KEEP, KEEP_DAILY = 3, 7
 ROOM = 64 * 1024 * 1024
 """Bytes left free by a copy, beyond its own size."""
 LEFT_S = 3600
@@ -80,26 +82,47 @@ def take(data: Path, kind: str, now: int, pace: database.Pace = lambda: None, ro
     return made
 
 
-def thin(data: Path) -> None:
-    """Delete what is neither recent nor the newest of its day. Copies made before a migration: the last two stay."""
-    copies = listed(data, "redshank")
+def by_mark(data: Path, kind: str) -> list[Path]:
+    """Newest first, whatever the clock was when they were made. One that cannot be read now is not among them."""
+    found = []
+    for number, path in enumerate(listed(data, kind)):
+        with contextlib.suppress(StoreError):
+            found.append((database.mark_of(path), -number, path))
+    return [path for _mark, _number, path in sorted(found, reverse=True)]
+
+
+def thin(data: Path, made: Path, keep: int = KEEP, keep_daily: int = KEEP_DAILY) -> None:
+    """Delete what is neither among the newest nor the newest of its day; never `made`, the one just made.
+
+    Copies made before a migration: the last two stay.
+    """
+    copies = [made, *(path for path in by_mark(data, "redshank") if path != made)]
     newest_of_day: dict[str, Path] = {}
     for path in copies:
         newest_of_day.setdefault(path.stem[:-8], path)
-    kept = {*copies[:RECENT], *list(newest_of_day.values())[:DAYS], *listed(data, "before-*")[:2]}
-    for path in listed(data):
+    before = by_mark(data, "before-*")
+    kept = {*copies[:keep], *list(newest_of_day.values())[:keep_daily], *before[:2]}
+    for path in (*copies, *before):
         if path not in kept:
             path.unlink(missing_ok=True)
     for left in (data / database.FOLDER).glob(".bundle-*"):  # of a `redshank backup` that was killed
-        if copies and left.stat().st_mtime < copies[0].stat().st_mtime - LEFT_S:
+        if left.stat().st_mtime < made.stat().st_mtime - LEFT_S:
             shutil.rmtree(left, ignore_errors=True)
 
 
 class Snapshots:
     """Keeps copies coming for as long as `run` runs. `trouble` may be read from any thread."""
 
-    def __init__(self, data: Path, clock: Clock, interval_s: float = INTERVAL_S) -> None:
+    def __init__(
+        self,
+        data: Path,
+        clock: Clock,
+        interval_s: float = INTERVAL_S,
+        keep: int = KEEP,
+        keep_daily: int = KEEP_DAILY,
+    ) -> None:
         self._data = data
+        self._keep, self._keep_daily = keep, keep_daily
         self._clock = clock
         self._interval_s = interval_s
         self._marker = Marker(data / database.NAME)
@@ -115,6 +138,8 @@ class Snapshots:
         """When the newest copy last was all there is to keep."""
         self.room = ROOM
         """Bytes that a copy must leave free."""
+        self._newest: Path | None = None
+        """The last one made since the start."""
         self.taken = 0
         """Copies since the start."""
 
@@ -171,19 +196,19 @@ class Snapshots:
 
     def _take(self) -> None:
         self._tried_ns = start = self._clock.mono_ns()
-        take(self._data, "redshank", self._clock.now(), self._pace, self.room)
+        self._newest = take(self._data, "redshank", self._clock.now(), self._pace, self.room)
         # What was committed after the mark of this step is in the copy or not; the next step finds it again.
         self._changed = False
         self._took_s = self._passed(start)
         self._good_ns = start
         self.taken += 1
         with database.translated(self._data):
-            thin(self._data)
+            thin(self._data, self._newest, self._keep, self._keep_daily)
 
     def _drill(self) -> None:
         """Of the newest copy. One that failed is followed by a drill of the next copy."""
         self._drilled_ns = self._clock.mono_ns()
-        newest = next(iter(listed(self._data, "redshank")), None)
+        newest = self._newest or next(iter(by_mark(self._data, "redshank")), None)
         try:
             if newest is not None:
                 drill.try_database(newest, self._data / database.FOLDER / ".drill", self._clock)
