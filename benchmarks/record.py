@@ -99,12 +99,12 @@ def ours(folder: Path, urls: Sequence[str], record: bool, seconds: float) -> dic
         dropped = _dropped(program.status)
         used = cores(pids, seconds)
         status = program.status
-        ring_mb = sum(camera["bitrate"] for camera in status["cameras"]) / 8 * RING_S / 1e6
         return {
             "cores": used,
             "dropped": _dropped(status) - dropped,
             "dropped_at_start": dropped,
-            "mb": sum(memory_mb(pid)["pss"] for pid in pids.values()) - ring_mb,
+            "mb": {name: memory_mb(pid)["pss"] for name, pid in pids.items()},
+            "ring_mb": sum(camera["bitrate"] for camera in status["cameras"]) / 8 * RING_S / 1e6,
         }
 
 
@@ -143,8 +143,9 @@ def round_(folder: Path, urls: Sequence[str], seconds: float) -> dict[str, Any]:
         "ratio": round(sum(added.values()) / peer, 3),
         "dropped": with_["dropped"],
         "dropped at start": with_["dropped_at_start"],
-        "MB all, rings apart": round(with_["mb"]),
-        "MB added a camera": round((with_["mb"] - without["mb"]) / len(urls), 1),
+        "MB with": {name: round(mb) for name, mb in with_["mb"].items()},
+        "MB of the rings": round(with_["ring_mb"], 1),
+        "MB added a camera": round(sum(with_["mb"][name] - without["mb"][name] for name in added) / len(urls), 1),
         "load": round(os.getloadavg()[0], 1),
     }
 

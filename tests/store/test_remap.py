@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 
@@ -118,6 +118,12 @@ LATER = st.lists(
 )
 
 
+@example(
+    [(0, 1, "a", False)] * 4 + [(0, 1, "a", True), (0, 1, "a", False), (9, 9, "a", False), (12, 9, "a", False)],
+    [(0, 6, GapReason.OFFLINE)],
+    1,
+    None,
+)
 @settings(max_examples=150, deadline=None)
 @given(LAYOUT, LATER, st.integers(-150, 150), st.none() | st.integers(0, 150))
 def test_wherever_footage_is_moved_nothing_goes_and_the_ledger_is_whole(
