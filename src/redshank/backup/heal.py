@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,15 @@ from redshank.backup.database import Facts
 from redshank.clock import Clock, rfc3339
 from redshank.errors import StoreError
 from redshank.store.base import Store
+from redshank.store.schema import HEAD
+
+log = logging.getLogger(__name__)
 
 DEEP_BYTES = 64_000_000
 """Databases up to this size are looked at thoroughly at each start; larger ones by SQLite's quick check, and thoroughly once a day."""
 WANTED = "rebuild.wanted"
-_DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_NOTADB}
 _UNREADABLE = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
-"""What SQLite says of a damaged file. Anything else (locked, no permission, no space, no memory) says nothing about it."""
+"""Of the database itself this is damage too. Of a copy it is not: the disk may be able to read it at the next start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class Healed:
 def at_start(data: Path, clock: Clock) -> Healed | None:
     """Look, and do what is needed. Before the store opens, by the one who owns the folder. Blocks for about a second at most.
 
-    Raises StoreError when it can neither be read nor replaced (permissions, a full disk): nothing is changed then.
+    Raises StoreError when it can neither be read nor replaced (permissions, a full disk, copies of which none can be read now):
+    nothing is changed then.
     """
     damage = check(data)
     return None if damage is None else heal(data, damage, clock)
@@ -88,10 +92,10 @@ def check(data: Path) -> Damage | None:
 
 
 def heal(data: Path, damage: Damage, clock: Clock) -> Healed:
-    """Order: the request to rebuild → a copy beside the database, made ready → put in its place (`database.put`)."""
+    """Order: the best copy → the request to rebuild → that copy beside the database, made ready → put in its place (`database.put`)."""
     path, known = data / database.NAME, mark.read(data)
+    best = _best(data, damage)
     ask(data, damage.what)
-    best = _best(data)
     if damage.mark >= 0 and (best is None or damage.mark >= best[0]):
         database.settle(path, known.number, known.epoch, clock.now())
         return Healed(damage, None, None)
@@ -140,21 +144,43 @@ def _look(path: Path, deep: bool) -> tuple[str, Facts]:
             trouble = database.unsound(conn, deep)
             return trouble, nothing if trouble else database.facts(conn)
         except sqlite3.Error as error:
-            # Python's own errors (text that is none) carry no code.
-            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
-            if code & 0xFF not in _DAMAGE and code not in _UNREADABLE:
+            if not database.is_damage(error) and getattr(error, "sqlite_errorcode", 0) not in _UNREADABLE:
                 raise
             return str(error), nothing
 
 
-def _best(data: Path) -> tuple[int, Path] | None:
-    """(mark, copy) of the sound one with the highest mark, the newest of equals. By the mark, because a clock may have been wrong."""
-    copies = []
+def _best(data: Path, damage: Damage) -> tuple[int, Path] | None:
+    """(mark, copy) of the sound one with the highest mark, the newest of equals. By the mark, because a clock may have been wrong.
+
+    Raises StoreError when none is sound but one might be: an empty database in its place would be there for good.
+    """
+    copies, doubtful = [], []
     for number, path in enumerate(snapshot.listed(data)):
-        with contextlib.suppress(StoreError):
-            copies.append((database.examine(path).mark, -number, path))
-    for found, _number, path in sorted(copies, reverse=True):
-        with contextlib.suppress(StoreError):
+        try:
+            found = database.examine(path)
+        except StoreError as error:
+            doubtful += _doubts(error)
+            continue
+        if found.schema > HEAD:
+            doubtful.append(f"{path}: made by a newer Redshank (schema {found.schema})")
+        else:
+            copies.append((found.mark, -number, path))
+    for number, _order, path in sorted(copies, reverse=True):
+        try:
             database.examine(path, deep=True)
-            return found, path
+        except StoreError as error:
+            doubtful += _doubts(error)
+            continue
+        for words in doubtful:
+            log.warning("a backup was passed over, it may hold more: %s", words)
+        return number, path
+    if doubtful:
+        words = f"the database is damaged ({damage.what}) and no backup can be used now ({doubtful[0]})"
+        raise StoreError(f"{words}: put that right, or move it out of {data / database.FOLDER} to begin without it")
     return None
+
+
+def _doubts(error: StoreError) -> list[str]:
+    """What kept a copy from being read, when it was not its own damage."""
+    cause = error.__cause__
+    return [] if cause is None or (isinstance(cause, sqlite3.Error) and database.is_damage(cause)) else [str(error)]
