@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from redshank.clock import NS_PER_S, US_PER_S
+from redshank.clock import NS_PER_S, US_PER_S, Clock
 from redshank.disk import Disk, Space
 from redshank.errors import StoreError
 from redshank.media.fanout import Fanout
@@ -127,7 +127,7 @@ class Scripted:
 
     name: str
     fanout: Fanout
-    clock: FakeClock
+    clock: Clock
     gop: int = FPS
     sound: bool = False
     number: int = 0

@@ -8,8 +8,8 @@ from typing import Literal
 from redshank.model import SITE
 
 SEQ_BITS = 31
-"""A file's number is its epoch (below 2**32: after a database was put back it counts on from the seconds since 1970) and a counter of so
-many bits, shared by all streams of a process: 32 files a second for two years. Together they fit into 63 bits."""
+"""A file's number is its epoch and a counter of so many bits, shared by all streams of a process: 32 files a second for two years. The
+epoch is below 2**32 (a database that was put back counts on from the seconds since 1970), so both fit into 63 bits."""
 Mode = Literal["continuous", "motion", "alert", "off"]
 """continuous: everything · motion: around whatever moves · alert: around alerts · off: nothing."""
 

@@ -2,79 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from redshank.clock import NS_PER_S
+from redshank.disk import Disk
 from redshank.media.fanout import Fanout
 from redshank.media.spool import Spool
 from redshank.pipe import Note
+from redshank.process.joined import JoinedDisk
 from redshank.process.settings import CaptureSettings
 from redshank.process.worker import Worker
 from redshank.record import Recorder
-from redshank.record_settings import SEQ_BITS
-from redshank.volume import VolumeRefused, join_volume
+from redshank.record_settings import SEQ_BITS, Mode, RecordSettings, VolumeSettings
 
 STOP_S = 3.0
 
 
 class Recorders:
-    """Made once; `open` at the start and again when a volume can be used after all."""
+    """Made once; `open` at the start and again when the hub has another volume."""
 
-    def __init__(self, worker: Worker, fanouts: Mapping[tuple[str, str], Fanout], epoch: int) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        fanouts: Mapping[tuple[str, str], Fanout],
+        epoch: int,
+        disk: Callable[[VolumeSettings], Disk] = JoinedDisk,
+    ) -> None:
+        """disk: may only be made here; its first use may hang."""
         self._worker = worker
+        self._disk = disk
         self._fanouts = fanouts
         self._recorders: dict[str, Recorder] = {}
         self._taken: set[tuple[str, str]] = set()
-        self._refused: CaptureSettings | None = None
-        """To be opened again."""
         self._numbers = count(epoch << SEQ_BITS)
 
     def open(self, settings: CaptureSettings) -> None:
-        """Record every stream that is not recorded yet on the volume it names. A private one is silent before its first packet."""
+        """Record every stream that is not recorded yet on the volume it names; those that are get the mode named now. A private one is
+        silent before its first packet. Waits for no disk."""
         for camera in settings.silent:
             self._silence(camera, True)
+        for camera, mode, private in {(each.camera, each.mode, each.private) for each in settings.records}:
+            self._turn(camera, mode, private)
         for volume in settings.volumes:
             fresh = [
                 record
                 for record in settings.records
                 if record.volume == volume.id and (record.camera, record.stream) not in self._taken
             ]
-            if not fresh or volume.id in self._recorders:
-                continue
-            try:
-                disk = join_volume(Path(volume.path), volume.id, volume.site).disk
-            except VolumeRefused as error:
-                # The hub had just accepted it: it went in between, and may be back.
-                trouble = {"id": volume.id, "kind": "disk_error", "trouble": str(error), "backlog": 0, "dropped": 0}
-                self._worker.tell_soon(Note("volume", trouble))
-                self._refused = settings
-                continue
-            spool = Spool(volume.spool_bytes)
-            recorder = Recorder(
-                volume.id,
-                disk,
-                fresh,
-                spool,
-                self._worker.clock,
-                self._worker.tell_soon,
-                self._numbers.__next__,
-            )
-            for record in fresh:
-                key = (record.camera, record.stream)
-                self._taken.add(key)
-                self._fanouts[key].attach(spool.sink(*key))
-            self._recorders[volume.id] = recorder
-            recorder.start()
+            if fresh and volume.id not in self._recorders:
+                self._record(fresh, volume)
+
+    def _record(self, streams: Sequence[RecordSettings], volume: VolumeSettings) -> None:
+        worker, spool = self._worker, Spool(volume.spool_bytes)
+        numbers = self._numbers.__next__
+        recorder = Recorder(volume.id, self._disk(volume), streams, spool, worker.clock, worker.tell_soon, numbers)
+        for each in streams:
+            key = (each.camera, each.stream)
+            self._taken.add(key)
+            self._fanouts[key].attach(spool.sink(*key))
+        self._recorders[volume.id] = recorder
+        recorder.start()
 
     def on_note(self, note: Note) -> bool:
         """Whether it was for us."""
         h = note.header
         match note.kind:
             case "record":
-                self._set_mode(h)
+                self._turn(h["camera"], h["mode"], h["private"])
             case "keep":
                 for recorder in self._recorders.values():
                     recorder.keep(h["camera"], h["since"], h["until"], h["important"])
@@ -82,14 +78,14 @@ class Recorders:
                 return False
         return True
 
-    def _set_mode(self, h: Mapping[str, Any]) -> None:
+    def _turn(self, camera: str, mode: Mode, private: bool) -> None:
         """Privacy: silent first and heard again last, so that nothing of it is in a ring or a file."""
-        if h["private"]:
-            self._silence(h["camera"], True)
+        if private:
+            self._silence(camera, True)
         for recorder in self._recorders.values():
-            recorder.set_mode(h["camera"], h["mode"], h["private"])
-        if not h["private"]:
-            self._silence(h["camera"], False)
+            recorder.set_mode(camera, mode, private)
+        if not private:
+            self._silence(camera, False)
 
     def _silence(self, camera: str, on: bool) -> None:
         clock = self._worker.clock
@@ -99,9 +95,6 @@ class Recorders:
 
     def tick(self) -> None:
         """About once a second."""
-        if (again := self._refused) is not None:
-            self._refused = None
-            self.open(again)
         for recorder in self._recorders.values():
             recorder.tick()
 
