@@ -60,6 +60,22 @@ def test_there_and_back(data: Path, tmp_path: Path) -> None:
     assert "before-restore-" in ask("restore", file, "--data", new, "--force").stdout
 
 
+def test_keys_that_a_backup_does_not_replace_are_told(data: Path, tmp_path: Path) -> None:
+    without, new = tmp_path / "without", tmp_path / "new"
+    with sample.opened(without) as store:
+        sample.add(store, 0, 5)
+    file, with_keys = tmp_path / "a.backup", tmp_path / "b.backup"
+    ask("backup", "-o", file, "--data", without)
+    ask("backup", "-o", with_keys, "--data", data)
+    assert "no keys" not in ask("restore", with_keys, "--data", new).stdout
+    assert "no keys" not in ask("restore", with_keys, "--data", new, "--force").stdout
+    told = ask("restore", file, "--data", new, "--force").stdout
+    (kept,) = [path for path in new.glob("before-restore-*") if "no keys" in told and str(path / "keys") in told]
+    assert (kept / "keys/push.pem").read_text() == "key"
+    assert "no keys" not in ask("restore", file, "--data", new, "--force").stdout
+    assert json.loads(ask("restore", file, "--data", new, "--force", "--json").stdout)["without_keys"] is False
+
+
 def test_for_scripts(data: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.backup"
     made = json.loads(ask("backup", "--output", file, "--data", data, "--json").stdout)

@@ -32,6 +32,8 @@ class Restored:
     contents: Contents
     kept: Path | None
     """Where the old state is now; None when there was none."""
+    without_keys: bool
+    """There were keys and the backup holds none: the old ones are kept with the rest, and not in use any more."""
 
 
 def restore(
@@ -58,7 +60,8 @@ def restore(
             shutil.rmtree(part, ignore_errors=True)
             raise
         finish(data)
-        return Restored(contents, data / aside if (data / aside).exists() else None)
+        lost = "keys" in there and not any(entry.name.startswith("keys/") for entry in contents.files)
+        return Restored(contents, data / aside if (data / aside).exists() else None, lost)
 
 
 def finish(data: Path) -> bool:

@@ -136,11 +136,16 @@ def restore(
         (folder / e.name for e in done.contents.files if e.name.startswith("config/") and "secrets" not in e.name), None
     )
     if as_json:
-        print_json({"data": str(folder), "kept": done.kept, "config": put, **_shown(done.contents)})
+        shown = {"kept": done.kept, "without_keys": done.without_keys, "config": put}
+        print_json({"data": str(folder), **shown, **_shown(done.contents)})
         return
     typer.echo(f"{folder}: restored, {_words(done.contents)}.")
     if done.kept:
         typer.echo(f"What was there is kept: {done.kept}")
+    if done.kept and done.without_keys:
+        typer.echo(
+            f"The backup holds no keys: those that were in use are in {done.kept / 'keys'} now, copy them back to go on with them."
+        )
     if put:
         typer.echo(f"The configuration is {put}; it was {done.contents.config} when the backup was made.")
     for missing in done.contents.left_out:
