@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from redshank.archive import evidence
 from redshank.archive.bundle import Seal, write_bundle
 from redshank.archive.job import Control, Stopped
 from redshank.clock import rfc3339
+from redshank.store import recordings
 from tests.archive.place import Place, StopsAt
 from tests.playback.recording import NOON
 from tests.playback.watching import watch
@@ -71,6 +74,18 @@ def test_the_manifest_says_where_everything_is_from_and_what_is_missing(filled: 
     assert table[1:] == [["yard", "main", *hole, "2.000", "unknown"]]
 
 
+class Kept(Control):
+    """How short the file ever was."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.least = 1 << 60
+        self._path = path
+
+    def at(self, done: int, total: int) -> None:
+        self.least = min(self.least, self._path.stat().st_size)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8, 0.999])
 def test_a_stopped_bundle_goes_on_and_is_the_same(share: float, filled: Place) -> None:
     whole = bundle(filled, Control())
@@ -79,9 +94,9 @@ def test_a_stopped_bundle_goes_on_and_is_the_same(share: float, filled: Place) -
     total = sum(clip.movie.size for clip in (filled.clip(2, 17), filled.clip(0, 10, "sub")))
     with pytest.raises(Stopped):
         bundle(filled, StopsAt(int(share * total)))
-    again = StopsAt(10**12)
+    again = Kept(filled.out / "a.zip.part")
     assert bundle(filled, again).read_bytes() == expected
-    assert again.first >= min(share * total, filled.clip(2, 17).movie.size)
+    assert again.least >= share * total
     assert filled.left() == ["a.zip"]
 
 
@@ -91,3 +106,75 @@ def test_one_flipped_byte_anywhere_in_a_real_bundle_is_found(filled: Place) -> N
     for place in range(0, len(data), max(1, len(data) // 150)):
         path.write_bytes(data[:place] + bytes([data[place] ^ 0x40]) + data[place + 1 :])
         assert evidence.verify(path).problem, f"byte {place}"
+
+
+def flip(path: Path, place: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(place)
+        byte = file.read(1)[0]
+        file.seek(place)
+        file.write(bytes([byte ^ 1]))
+
+
+def damaged_of(path: Path) -> tuple[list[list[dict[str, str]]], list[dict[str, str]]]:
+    """Of each clip, and the recorded files of the first."""
+    assert evidence.verify(path).problem == ""
+    with zipfile.ZipFile(path) as archive:
+        clips = json.loads(archive.read("manifest.json"))["clips"]
+    return [clip["damaged"] for clip in clips], clips[0]["segments"]
+
+
+def test_a_recorded_file_that_was_edited_is_never_signed_without_a_word(filled: Place) -> None:
+    for one in filled.recording.segments:
+        row = replace(one, sha256=sha256(filled.recording.file(one).read_bytes()).hexdigest())
+        filled.store.write(lambda conn: recordings.replace_row(conn, row)).result()  # noqa: B023
+    segment = filled.recording.segments[0]
+    flip(filled.recording.file(segment), segment.media_to - 40)
+    damaged, segments = damaged_of(bundle(filled, Control()))
+    assert damaged == [[{"path": segment.path, "reason": "not as it was recorded: its SHA-256 is another"}], []]
+    assert [one["sha256_of"] for one in segments] == ["export", *["recording"] * (len(segments) - 1)]
+    assert segments[0]["sha256"] == sha256(filled.recording.file(segment).read_bytes()).hexdigest()
+
+
+def test_without_a_hash_of_the_recording_the_checksums_inside_are_asked(place: Place) -> None:
+    place.record(6)
+    for one in place.recording.segments:
+        bare = replace(one, sha256="")
+        place.store.write(lambda conn: recordings.replace_row(conn, bare)).result()  # noqa: B023
+
+    def made() -> tuple[list[list[dict[str, str]]], list[dict[str, str]]]:
+        path = write_bundle(place.source, [place.clip(0, 5)], place.out / "a.zip", SEAL, Control(), force=True)
+        return damaged_of(path)
+
+    damaged, segments = made()
+    assert (damaged, {one["sha256_of"] for one in segments}) == ([[]], {"export"})
+    segment = place.recording.segments[0]
+    flip(place.recording.file(segment), segment.media_to - 40)
+    (((only,),), _segments) = made()
+    assert only == {"path": segment.path, "reason": "not as it was recorded: a checksum inside it is another"}
+
+
+def test_a_file_that_goes_while_it_is_copied_is_told(filled: Place) -> None:
+    """The archive is finished, and says so."""
+    segment = filled.recording.segments[0]
+
+    class Deletes(Control):
+        def at(self, done: int, total: int) -> None:
+            if done == total:
+                filled.recording.file(segment).unlink(missing_ok=True)
+
+    clips = [filled.clip(2, 17)]
+    flip(filled.recording.file(segment), 0)  # so that its hash is not enough
+    damaged, _segments = damaged_of(write_bundle(filled.source, clips, filled.out / "a.zip", SEAL, Deletes()))
+    assert [one["path"] for one in damaged[0]] == [segment.path]
+
+
+def test_what_somebody_edited_in_a_stopped_bundle_is_written_again(filled: Place) -> None:
+    whole = bundle(filled, Control())
+    expected = whole.read_bytes()
+    whole.unlink()
+    with pytest.raises(Stopped):
+        bundle(filled, StopsAt(30_000))
+    for place in (1000, 22_000):
+        flip(filled.out / "a.zip.part", place)
+    assert bundle(filled, Control()).read_bytes() == expected

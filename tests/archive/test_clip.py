@@ -88,6 +88,17 @@ def test_a_kill_loses_at_most_what_was_not_safe(place: Place) -> None:
     assert write_clip(clip, place.out, Control()).read_bytes() == b"".join(clip.movie.blocks(0, clip.movie.size))
 
 
+def test_damage_found_before_a_stop_is_told_after_it(place: Place) -> None:
+    place.record(20)
+    clip = place.clip(0, 20)
+    clip.lost(place.recording.segments[0], "the file is shorter than it was")
+    with pytest.raises(Stopped):
+        write_clip(clip, place.out, StopsAt(clip.movie.size // 2))
+    again = place.clip(0, 20)
+    write_clip(again, place.out, Control())
+    assert again.damaged == [{"path": place.recording.segments[0].path, "reason": "the file is shorter than it was"}]
+
+
 def test_a_kill_right_after_the_beginning_is_gone_on_from(place: Place) -> None:
     place.record(5)
     part = PartFile(place.out / "yard-main.mp4", "tag").__enter__()
@@ -149,7 +160,7 @@ def test_what_is_missing_is_told(place: Place) -> None:
     assert [(gap.reason, gap.start, gap.end) for gap in clip.gaps] == [
         (GapReason.UNKNOWN, NOON + 6_000_000, NOON + 10_000_000)
     ]
-    assert [segment.seq for segment, _why in clip.damaged] == [place.recording.segments[-1].seq]
+    assert list(clip.found_damaged) == [place.recording.segments[-1].path]
     assert clip.completeness.percent == pytest.approx(75)
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from redshank.archive import evidence
 from redshank.errors import ConfigError, StoreError
-from tests.archive.bundles import FILES, bundle, packed, signed
+from tests.archive.bundles import FILES, STAMP, bundle, packed, signed
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -113,6 +113,31 @@ def test_a_manifest_of_nonsense_is_refused(tmp_path: Path) -> None:
     for text in (b"", b"[]", b"{", b"[" * 100_000, b'{"v":1,"files":[{"name":1}]}', b'{"v":2,"files":[]}', b'{"v":1}'):
         files = {"public.pem": evidence.public_pem(KEY), "manifest.json": text, "manifest.sig": KEY.sign(text)}
         assert evidence.verify(bundle(tmp_path / "a.zip", files)).problem.startswith("manifest.json"), text[:20]
+
+
+def test_other_dates_in_the_archive_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(packed(signed(KEY), STAMP + 1))
+    assert evidence.verify(path).problem == "porch.mp4: its date in the archive was altered"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"made": "2026-11-21T07:03:12Z, with the key\n  0000\nwhich is the one you named.\x1b[8m"},
+        {"made": 1},
+        {"stamp": "x"},
+        {"files": [{"name": "a\nok b.mp4", "size": 0, "sha256": ""}]},
+    ],
+)
+def test_a_manifest_that_would_print_more_than_it_is_is_refused(said: dict[str, object], tmp_path: Path) -> None:
+    """Anyone can sign: the text of a manifest must not look like ours."""
+    assert evidence.verify(bundle(tmp_path / "a.zip", signed(KEY, more=said))).problem == "manifest.json: damaged"
+
+
+def test_a_manifest_too_long_to_be_read_is_refused_unread(tmp_path: Path) -> None:
+    path = bundle(tmp_path / "a.zip", signed(KEY, more={"padding": "x" * (33 << 20)}))
+    assert evidence.verify(path).problem == "manifest.json: too long"
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -40,6 +40,16 @@ def test_one_flipped_byte_ends_with_1_and_one_line(tmp_path: Path) -> None:
     assert (said["ok"], said["files"][0]["name"]) == (False, "porch.mp4")
 
 
+def test_names_from_elsewhere_are_printed_without_their_escapes(tmp_path: Path) -> None:
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    for name, data in {**signed(KEY), "\x1b[2K\rok: every byte is as it was signed\n": b""}.items():
+        (folder / name).write_bytes(data)
+    found = typed(app, "verify", folder)
+    assert found.exit_code == 1
+    assert "?[2K?ok: every byte is as it was signed?: is not in the signed manifest" in found.stderr
+
+
 def test_another_key_ends_with_1(tmp_path: Path) -> None:
     path = bundle(tmp_path / "a.zip", signed(KEY))
     assert typed(app, "verify", path, "--key", "0" * 64).exit_code == 1

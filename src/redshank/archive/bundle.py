@@ -22,12 +22,14 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from redshank.archive import zipped
-from redshank.archive.clip import Clip, Source, sha256_of
+from redshank.archive.clip import Clip, Source
 from redshank.archive.evidence import MANIFEST, MAX_MANIFEST, PUBLIC, SIGNATURE, fingerprint, public_pem
 from redshank.archive.job import Control, PartFile, room_for
+from redshank.archive.origin import Origin, origin_of
 from redshank.archive.zipped import Entry
 from redshank.clock import US_PER_S, rfc3339
 from redshank.errors import StoreError
+from redshank.playback.footage import Footage
 
 CHUNK = 1 << 20
 Blocks = Callable[[int, int], Iterator[bytes]]
@@ -51,7 +53,7 @@ def write_bundle(
     """The file. Raises StoreError, DiskFull, Stopped; run again it goes on where it was."""
     tag = hashlib.sha256("\n".join(f"{clip.name} {clip.tag}" for clip in clips).encode()).hexdigest()
     total = sum(clip.movie.size for clip in clips)
-    with PartFile(path, f"bundle {tag}", force) as part:
+    with PartFile(path, f"bundle {tag}", force) as part, _Origins(source, clips) as origins:
         room_for(path.parent, total - part.size)
         pack = _Pack(part, int(part.notes.setdefault("stamp", zipped.stamp(seal.stamp))), total, control)
         for clip in clips:
@@ -60,7 +62,8 @@ def write_bundle(
         pem = public_pem(seal.key)
         pack.add_bytes("README.txt", _README.format(fingerprint=fingerprint(pem)).encode())
         pack.add_bytes(PUBLIC, pem)
-        manifest = manifest_of(source, clips, seal, pack.files)
+        about = Made(source.site, seal, pack.stamp, pack.files, origins.wait(control))
+        manifest = manifest_of(about, clips)
         pack.add_bytes(MANIFEST, manifest)
         pack.add_bytes(SIGNATURE, seal.key.sign(manifest))
         part.write(zipped.directory(pack.entries))
@@ -68,30 +71,50 @@ def write_bundle(
     return path
 
 
+class _Origins:
+    """What became of the recorded files, looked at beside the copying on a thread of their own."""
+
+    def __init__(self, source: Source, clips: Sequence[Clip]) -> None:
+        self._pool = ThreadPoolExecutor(1, "evidence-origins")
+        self._waiting: dict[tuple[str, str], Future[Origin]] = {}
+        for clip in clips:
+            footage = Footage(lambda: source.disks, clip.lost)
+            for segment in clip.segments:
+                self._waiting[clip.name, segment.path] = self._pool.submit(origin_of, segment, footage)
+
+    def __enter__(self) -> _Origins:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def wait(self, control: Control) -> dict[tuple[str, str], Origin]:
+        """By clip and path. Raises Stopped."""
+        found = {}
+        for place, one in self._waiting.items():
+            found[place] = one.result()
+            control.check()
+        return found
+
+
 class _Pack:
-    """The archive while it is written. Clips an earlier run finished are passed over, the one it began goes on."""
+    """The archive while it is written. What an earlier run left of it counts where it is what would be written now."""
 
     def __init__(self, part: PartFile, stamp: int, total: int, control: Control) -> None:
         self.entries: list[Entry] = []
         self.files: dict[str, tuple[int, str]] = {}
         """Name → (size, SHA-256)."""
+        self.stamp = stamp
         self._part = part
-        self._stamp = stamp
         self._total = total
         self._control = control
-        self._finished: list[list[Any]] = part.notes.setdefault("clips", [])
-        """(SHA-256, CRC) of each clip that is in the archive."""
         self._done = 0
 
     def add(self, name: str, size: int, blocks: Blocks) -> None:
         entry = self._next(name, size)
-        number = len(self.entries)
-        if number == len(self._finished):
-            self._finished.append(self._copied(entry, blocks))
-        digest, crc = self._finished[number]
+        digest, crc = self._copied(entry, blocks)
         self._done += size
-        self._add(replace(entry, crc=int(crc)), str(digest))
-        self._control.at(self._done, self._total)
+        self._add(replace(entry, crc=crc), digest)
 
     def add_bytes(self, name: str, data: bytes) -> None:
         entry = self._next(name, len(data))
@@ -100,27 +123,28 @@ class _Pack:
         self._add(replace(entry, crc=zlib.crc32(data)), hashlib.sha256(data).hexdigest())
 
     def _next(self, name: str, size: int) -> Entry:
-        return Entry(name, size, 0, self.entries[-1].end if self.entries else 0, self._stamp)
+        return Entry(name, size, 0, self.entries[-1].end if self.entries else 0, self.stamp)
 
     def _add(self, entry: Entry, digest: str) -> None:
         self._part.patch(entry.offset, zipped.header(entry))
         self.entries.append(entry)
         self.files[entry.name] = (entry.size, digest)
 
-    def _copied(self, entry: Entry, blocks: Blocks) -> list[Any]:
-        """SHA-256 and CRC of what is in the archive now."""
-        part = self._part
-        if not entry.data <= part.size <= entry.end:
+    def _copied(self, entry: Entry, blocks: Blocks) -> tuple[str, int]:
+        """SHA-256 and CRC of what the recorded files hold and, from now on, the archive."""
+        part, at = self._part, entry.data
+        if part.size < at:
             part.cut(entry.offset)
             part.write(zipped.header(entry))
-        begun = part.size - entry.data
         with _Sums() as sums:
-            for at in range(entry.data, part.size, CHUNK):
-                sums.add(part.read(at, min(CHUNK, part.size - at)))
-            for block in blocks(begun, entry.size):
+            for block in blocks(0, entry.size):
                 sums.add(block)
-                part.write(block)
-                self._control.at(min(self._total, self._done + part.size - entry.data), self._total)
+                if part.size < at + len(block) or part.read(at, len(block)) != block:
+                    if part.size > at:
+                        part.cut(at)
+                    part.write(block)
+                at += len(block)
+                self._control.at(self._done + at - entry.data, self._total)
             return sums.found()
 
 
@@ -144,28 +168,43 @@ class _Sums:
             self._last.result()
         self._last = self._pool.submit(self._sum, block)
 
-    def found(self) -> list[Any]:
+    def found(self) -> tuple[str, int]:
         """Hex, and the number."""
         if self._last is not None:
             self._last.result()
-        return [self._digest.hexdigest(), self._crc]
+        return self._digest.hexdigest(), self._crc
 
     def _sum(self, block: bytes) -> None:
         self._digest.update(block)
         self._crc = zlib.crc32(block, self._crc)
 
 
-def manifest_of(source: Source, clips: Sequence[Clip], seal: Seal, files: Mapping[str, tuple[int, str]]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a manifest is about."""
+
+    site: str
+    seal: Seal
+    stamp: int
+    """Of every entry, in MS-DOS form."""
+    files: Mapping[str, tuple[int, str]]
+    """Name → (size, SHA-256)."""
+    origins: Mapping[tuple[str, str], Origin]
+    """By clip and path."""
+
+
+def manifest_of(made: Made, clips: Sequence[Clip]) -> bytes:
     """Raises StoreError when it would be too long to be checked."""
     said = {
         "v": 1,
         "kind": "redshank evidence",
-        "site": source.site,
-        "made": rfc3339(seal.made),
-        "program": seal.program,
-        "key": fingerprint(public_pem(seal.key)),
-        "clips": [_described(source, clip) for clip in clips],
-        "files": [{"name": name, "size": size, "sha256": digest} for name, (size, digest) in files.items()],
+        "site": made.site,
+        "made": rfc3339(made.seal.made),
+        "stamp": made.stamp,
+        "program": made.seal.program,
+        "key": fingerprint(public_pem(made.seal.key)),
+        "clips": [_described(clip, made.origins) for clip in clips],
+        "files": [{"name": name, "size": size, "sha256": digest} for name, (size, digest) in made.files.items()],
     }
     data = json.dumps(said, ensure_ascii=False, indent=1).encode()
     if len(data) > MAX_MANIFEST:
@@ -173,7 +212,7 @@ def manifest_of(source: Source, clips: Sequence[Clip], seal: Seal, files: Mappin
     return data
 
 
-def _described(source: Source, clip: Clip) -> dict[str, Any]:
+def _described(clip: Clip, origins: Mapping[tuple[str, str], Origin]) -> dict[str, Any]:
     plan, complete = clip.movie.plan, clip.completeness
     return {
         "file": clip.name,
@@ -189,15 +228,8 @@ def _described(source: Source, clip: Clip) -> dict[str, Any]:
             "missing_s": complete.unwanted_us / US_PER_S,
             "not_wanted_s": complete.wanted_us / US_PER_S,
         },
-        "gaps": [
-            {
-                "start": rfc3339(gap.start),
-                "end": rfc3339(gap.end) if gap.end is not None else None,
-                "reason": gap.reason,
-            }
-            for gap in clip.gaps
-        ],
-        "damaged": [{"path": segment.path, "reason": why} for segment, why in clip.damaged],
+        "gaps": clip.gaps_said,
+        "damaged": clip.damaged,
         "segments": [
             {
                 "path": segment.path,
@@ -205,7 +237,8 @@ def _described(source: Source, clip: Clip) -> dict[str, Any]:
                 "start": rfc3339(segment.start),
                 "end": rfc3339(segment.end),
                 "size": segment.size,
-                "sha256": sha256_of(source.disks, segment),
+                "sha256": origins[clip.name, segment.path].sha256,
+                "sha256_of": origins[clip.name, segment.path].taken,
             }
             for segment in clip.segments
         ],

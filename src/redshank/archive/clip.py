@@ -5,14 +5,13 @@ Blocks; one thread.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from redshank.archive.job import Control, PartFile, room_for
-from redshank.clock import US_PER_S
+from redshank.clock import US_PER_S, rfc3339
 from redshank.disk import Disk
 from redshank.errors import StoreError
 from redshank.media.segment_read import inspect
@@ -60,19 +59,35 @@ class Clip:
     gaps: Sequence[Gap]
     """In the range, as the ledger has them."""
     completeness: Completeness
-    found_damaged: Mapping[int, tuple[Segment, str]]
-    """By `seq`: files found missing or damaged, while it was made or written: what they held is not in the clip."""
+    found_damaged: dict[str, str]
+    """Files found missing or damaged, while it was made or written, and why."""
     named: str = ""
     """What its user calls it; empty: after camera and time."""
 
+    def lost(self, segment: Segment, why: str) -> None:
+        """A file was found so. From any thread."""
+        self.found_damaged.setdefault(segment.path, why)
+
     @property
-    def damaged(self) -> Sequence[tuple[Segment, str]]:
-        """Those found so far, and why."""
-        return list(self.found_damaged.values())
+    def damaged(self) -> list[dict[str, str]]:
+        """Those found so far, for JSON."""
+        return [{"path": path, "reason": why} for path, why in self.found_damaged.items()]
 
     @property
     def name(self) -> str:
         return self.named or f"{self.wanted.stem}.mp4"
+
+    @property
+    def gaps_said(self) -> list[dict[str, str | None]]:
+        """Its gaps, for JSON."""
+        return [
+            {
+                "start": rfc3339(gap.start),
+                "end": rfc3339(gap.end) if gap.end is not None else None,
+                "reason": gap.reason,
+            }
+            for gap in self.gaps
+        ]
 
     def called(self, name: str) -> Clip:
         """The same under another name."""
@@ -91,8 +106,8 @@ class Clip:
 
 def make_clip(source: Source, wanted: Wanted) -> Clip:
     """Raises StoreError (`NoFootage`) when there is nothing of the range."""
-    damaged: dict[int, tuple[Segment, str]] = {}
-    footage = Footage(lambda: source.disks, lambda segment, why: damaged.update({segment.seq: (segment, why)}))
+    damaged: dict[str, str] = {}
+    footage = Footage(lambda: source.disks, lambda segment, why: damaged.update({segment.path: why}))
     movie = make_movie(plan(segments_of(source, wanted), wanted.start, wanted.end), footage)
     whose, site, end = (wanted.camera, wanted.stream), source.site, min(wanted.end, max(wanted.start + 1, source.now))
     told, complete = source.store.read(
@@ -139,20 +154,11 @@ def write_clip(clip: Clip, folder: Path, control: Control, force: bool = False) 
     """The file. Raises StoreError, DiskFull, Stopped; run again it goes on where it was."""
     path, size = folder / clip.name, clip.movie.size
     with PartFile(path, clip.tag, force) as part:
+        clip.found_damaged.update(part.notes.get("damaged", {}))
+        part.notes["damaged"] = clip.found_damaged
         room_for(folder, size - part.size)
         for block in clip.movie.blocks(part.size, size):
             part.write(block)
             control.at(part.size, size)
         part.finish()
     return path
-
-
-def sha256_of(footage: Mapping[str, Disk], segment: Segment) -> str:
-    """Of a source file: as it was when it was recorded, or, where that is not known, as it is now. Empty while it is written."""
-    disk = footage.get(segment.volume)
-    if segment.sha256 or disk is None or not segment.path.endswith(".mp4"):
-        return segment.sha256
-    digest = hashlib.sha256()
-    for at in range(0, segment.size, 1 << 20):
-        digest.update(disk.read(segment.path, at, min(1 << 20, segment.size - at)))
-    return digest.hexdigest()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -29,8 +30,9 @@ from redshank.errors import ConfigError, StoreError
 KEY = Path("keys") / "evidence.key"
 """In the data folder; PKCS #8, PEM, readable by its owner only."""
 MANIFEST, SIGNATURE, PUBLIC = "manifest.json", "manifest.sig", "public.pem"
-MAX_MANIFEST = 256 * 1024 * 1024
-"""Bytes. What claims more is refused unread."""
+MAX_MANIFEST = 32 * 1024 * 1024
+"""Bytes, some 90,000 recorded files. What claims more is refused unread: parsed it takes ten times as much memory."""
+_MADE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 CHUNK = 4 * 1024 * 1024
 
 Progress = Callable[[int, int], None]
@@ -151,6 +153,8 @@ class _File:
     read: zipped.Read
     crc: int | None = None
     """What the archive says; None in a folder."""
+    stamp: int | None = None
+    """The same."""
 
 
 def _verify(files: Mapping[str, _File], key: str, progress: Progress) -> Verdict:
@@ -162,6 +166,8 @@ def _verify(files: Mapping[str, _File], key: str, progress: Progress) -> Verdict
         raise _Bad(f"signed with another key than expected: {signer}")
     if extra := sorted(set(files) - set(listed) - {MANIFEST, SIGNATURE}):
         raise _Bad(f"{extra[0]}: is not in the signed manifest")
+    if moved := [name for name, file in files.items() if file.stamp not in (None, manifest["stamp"])]:
+        raise _Bad(f"{moved[0]}: its date in the archive was altered")
     checked, done, total = [], 0, sum(size for size, _ in listed.values())
     for name, (size, digest) in listed.items():
         problem = _check(files.get(name), size, digest, lambda more, at=done: progress(at + more, total))  # type: ignore[misc]
@@ -181,7 +187,10 @@ def _manifest(files: Mapping[str, _File]) -> tuple[Mapping[str, Any], bytes]:
         raise _Bad(f"{MANIFEST}: damaged")
     if found.get("v") != 1:
         raise _Bad(f"{MANIFEST}: made by a newer Redshank (form {found.get('v')!r:.20}); check it with that one")
-    return found, text
+    match found:
+        case {"made": str(made), "stamp": int()} if _MADE.fullmatch(made):
+            return found, text
+    raise _Bad(f"{MANIFEST}: damaged")
 
 
 def _listed(manifest: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
@@ -189,7 +198,9 @@ def _listed(manifest: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
     found: dict[str, tuple[int, str]] = {}
     for one in manifest["files"]:
         match one:
-            case {"name": str(name), "size": int(size), "sha256": str(digest)} if name not in found:
+            case {"name": str(name), "size": int(size), "sha256": str(digest)} if (
+                name not in found and zipped.NAME.fullmatch(name)
+            ):
                 found[name] = size, digest
             case _:
                 raise _Bad(f"{MANIFEST}: damaged")
@@ -261,7 +272,7 @@ def _opened(path: Path) -> Iterator[Mapping[str, _File]]:
             found = zipped.entries(read, size)
         except StoreError as error:
             raise _Bad(str(error)) from error
-        yield {one.name: _File(one.name, one.size, _within(read, one.data), one.crc) for one in found}
+        yield {one.name: _File(one.name, one.size, _within(read, one.data), one.crc, one.stamp) for one in found}
 
 
 def _plain(folder: Path) -> Sequence[Path]:

@@ -47,6 +47,10 @@ class Control:
     def at(self, done: int, total: int) -> None:
         """Raises Stopped when it was."""
         self._told(done, total)
+        self.check()
+
+    def check(self) -> None:
+        """Raises Stopped when it was."""
         if self._stop.is_set():
             raise Stopped("stopped; the same export goes on from here")
 

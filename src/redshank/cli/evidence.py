@@ -38,11 +38,11 @@ def verify(
         )
         raise typer.Exit(1 if found.problem else 0)
     for one in found.files:
-        typer.echo(f"{'ALTERED' if one.problem else 'ok':8} {one.name} ({one.size} bytes)")
+        typer.echo(_shown(f"{'ALTERED' if one.problem else 'ok':8} {one.name} ({one.size} bytes)"))
     if found.problem:
-        typer.echo(f"{file}: NOT as it was signed: {found.problem}", err=True)
+        typer.echo(_shown(f"{file}: NOT as it was signed: {found.problem}"), err=True)
         raise typer.Exit(1)
-    typer.echo(f"{file}: every byte is as it was signed, {found.manifest.get('made', '')}, with the key")
+    typer.echo(f"{file}: every byte is as it was signed, {found.manifest['made']}, with the key")
     typer.echo(f"  {found.fingerprint}")
     if wanted:
         typer.echo("which is the one you named.")
@@ -50,6 +50,11 @@ def verify(
         typer.echo(
             "Anyone can make a key: compare it with what the owner says it is (redshank evidence key), or give --key."
         )
+
+
+def _shown(text: str) -> str:
+    """Nothing of a file from elsewhere moves the cursor or begins a line."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 @app.command("key")

@@ -258,10 +258,8 @@ def _said(clip: Clip) -> dict[str, Any]:
         "to": rfc3339(clip.wanted.end),
         "seconds": clip.movie.plan.length / 1e6,
         "percent": clip.completeness.percent,
-        "gaps": [
-            {"start": rfc3339(g.start), "end": rfc3339(g.end) if g.end else None, "reason": g.reason} for g in clip.gaps
-        ],
-        "damaged": [{"path": segment.path, "reason": why} for segment, why in clip.damaged],
+        "gaps": clip.gaps_said,
+        "damaged": clip.damaged,
     }
 
 
