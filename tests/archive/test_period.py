@@ -53,6 +53,14 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         moment(text, BERLIN, NOW)
 
 
+@pytest.mark.parametrize(
+    "text", ["0001-01-01", "0001-01-01T00:00:00+14:00", "9999-12-31 23:59", "9999-12-31T23:59:59-12:00"]
+)
+def test_a_year_there_is_no_footage_of_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="no time there is footage of"):
+        moment(text, ZoneInfo("Asia/Tokyo"), NOW)
+
+
 def test_names_have_camera_and_local_time() -> None:
     assert file_stem("porch", "main", NOW, BERLIN) == "porch_2026-11-21_14-00-00+0100"
     assert file_stem("porch", "sub", NOW, ZoneInfo("America/New_York")) == "porch-sub_2026-11-21_08-00-00-0500"

@@ -154,8 +154,8 @@ def test_a_time_without_footage_ends_with_1(home: Home) -> None:
     assert "there is no footage" in found.stderr
 
 
-def test_a_damaged_file_is_told(home: Home) -> None:
+def test_a_damaged_file_is_told_and_ends_with_1(home: Home) -> None:
     home.recording.file(home.recording.segments[1]).unlink()
     found = typed(export, *home.words())
-    assert found.exit_code == 0
+    assert found.exit_code == 1
     assert f"damaged: {home.recording.segments[1].path}" in found.stdout

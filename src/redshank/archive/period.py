@@ -14,6 +14,8 @@ from redshank.errors import ConfigError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = re.compile(r"\d\d:\d\d(:\d\d(\.\d{1,6})?)?")
+LAST_YEAR = 9999
+"""Half a day beyond it there are no dates any more."""
 EXPECTED = "expected 2026-11-21T14:30:00+01:00, 2026-11-21 14:30, 14:30 (today) or now"
 
 
@@ -26,6 +28,8 @@ def moment(text: str, zone: ZoneInfo, now: int) -> int:
         found = datetime.fromisoformat(written)
     except ValueError:
         raise ConfigError(f"{text!r} is no time: {EXPECTED}") from None
+    if not 1970 <= found.year < LAST_YEAR:
+        raise ConfigError(f"{text!r} is no time there is footage of: {EXPECTED}")
     if found.tzinfo is not None:
         return _us(found)
     first, second = found.replace(tzinfo=zone, fold=0), found.replace(tzinfo=zone, fold=1)

@@ -53,9 +53,10 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for scripts.")] = False,
 ) -> None:
     """Save footage exactly as it was recorded, from one time to another; nothing is encoded again but time-lapses. Ctrl-C stops it,
-    and the same command goes on from there. Ends with 1 when a camera has no footage of that time."""
+    and the same command goes on from there. Ends with 1 when a camera has no footage of that time or some of it is damaged."""
     from redshank.app import data_folder, read_config
     from redshank.archive.clip import Source
+    from redshank.archive.held import held
     from redshank.check import places
     from redshank.cli.output import print_json
     from redshank.clock import SystemClock
@@ -71,11 +72,13 @@ def export(
         source = Source(store, found.disks, clock.now(), settings.site)
         wanted = _wanted(source, settings, _Asked(cameras or [], from_, to, alert, stream))
         order = _Order(wanted, output, force, _zone(settings))
-        said = _lapses(source, order, speed) if speed else _clips(source, order, folder if as_zip else None)
+        with held(source, wanted):
+            said = _lapses(source, order, speed) if speed else _clips(source, order, folder if as_zip else None)
     for trouble in found.troubles:
         typer.echo(f"volume: {trouble}", err=True)
     (print_json if as_json else _print)(said)
-    raise typer.Exit(1 if said["without_footage"] else 0)
+    damaged = any(clip["damaged"] for clip in said["clips"])
+    raise typer.Exit(1 if said["without_footage"] or damaged else 0)
 
 
 # --- what is wanted ------------------------------------------------------------------------------------------------------
