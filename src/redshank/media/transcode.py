@@ -22,6 +22,8 @@ from redshank.model import Frame, Packet, StreamFormat
 OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "crf": "25", "profile": "main", "level": "4.0", "g": "9999"}
 MAX_HEIGHT = 720
 BASE = Fraction(1, VIDEO_SCALE)
+CODEC_FAILURE = av.FFmpegError
+"""What FFmpeg raises, here and in `decode`."""
 Cover = Callable[[Frame], Frame]
 """What nobody may see is black in the frame it gives back."""
 

@@ -15,21 +15,19 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import av
-import cv2
 import numpy as np
 
 from redshank.clock import NS_PER_S
 from redshank.errors import RedshankError, SourceUnusable
 from redshank.geometry import Polygon
 from redshank.media.decode import Decoder
-from redshank.media.transcode import h264_format, transcode
+from redshank.media.transcode import CODEC_FAILURE, h264_format, transcode
 from redshank.model import Frame
 from redshank.pipe import Note
 from redshank.playback.coded import Coded, coded_of
 from redshank.process.sandbox import forbid_writing
 from redshank.process.worker import Worker
-from redshank.vision.picture import Pixels, cover, jpeg, still
+from redshank.vision.picture import PIXEL_FAILURE, Pixels, cover, jpeg, still
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +37,8 @@ QUALITY = 75
 """Of a sheet."""
 
 _FAILURES = (
-    av.FFmpegError,
-    cv2.error,
+    CODEC_FAILURE,
+    PIXEL_FAILURE,
     MemoryError,
     ArithmeticError,
     LookupError,

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from redshank.geometry import Polygon
 from redshank.model import Box, Detection, Frame, Track
 
+PIXEL_FAILURE = cv2.error
+"""What OpenCV raises for pixels that make no sense."""
 Pixels = NDArray[np.uint8]
 """BGR, (height, width, 3)."""
 
