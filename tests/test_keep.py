@@ -798,3 +798,18 @@ def test_rates_are_measured_from_the_last_day(house: House) -> None:
     assert sum(found.per_day.values()) == pytest.approx(24 * GB, rel=0.02)
     assert found.per_day[M] == pytest.approx(6 * GB, rel=0.15)
     assert (found.age_days, found.measured) == (1.0, True)
+
+
+def test_pictures_that_cannot_be_deleted_stop_no_footage_from_going(tmp_path: Path) -> None:
+    def gone(_segments: Sequence[Segment]) -> None:
+        raise StoreError("cannot delete the sheet: Input/output error")
+
+    house = House(tmp_path, Rules({"yard": days(1, 1)}, FOREVER))
+    house.keeper = Keeper(house.keeper.rules, replace(house.links, gone=gone))
+    for n in range(3):
+        house.record(START - (10 + n) * DAY_US)
+    house.keeper.cycle()
+    assert not house.disk.files
+    assert house.keeper.status["let_go"]["files"] == 3
+    assert "Input/output error" in house.keeper.status["troubles"]["storage"]
+    house.store.close()

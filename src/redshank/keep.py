@@ -72,7 +72,7 @@ class Links:
     """Segments that must not go now: they are being copied."""
     site: str = SITE
     gone: Callable[[Sequence[Segment]], object] = lambda _segments: None
-    """What was just let go, in the keeper's thread: nothing made of it may stay either."""
+    """What was just let go, in the keeper's thread: nothing made of it may stay either. May raise StoreError."""
 
 
 @dataclass(slots=True)
@@ -151,7 +151,7 @@ class Keeper:
         self._try("retention", partial(self._settle, round_))
         self._try("storage", partial(self._report, usable, round_))
 
-    def _try(self, who: str, part: Callable[[], None]) -> None:
+    def _try(self, who: str, part: Callable[[], object]) -> None:
         """What fails in one part is told, and the others are done all the same."""
         try:
             part()
@@ -297,7 +297,7 @@ class Keeper:
 
     def _let_go(self, plan: Sequence[Footage], round_: _Round, for_room: bool = False) -> None:
         for gone in let_go(self._store, round_.disks, [one.segment for one in plan], site=self._site):
-            self._links.gone(gone.segments)
+            self._try("storage", partial(self._links.gone, gone.segments))
             self._flow.went(gone.segments, round_.mono_ns, for_room)
             self._brake.went(round_.now, len(gone.segments))
             self._gone_files += len(gone.segments)

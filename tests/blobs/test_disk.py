@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -52,6 +53,26 @@ def test_names_by_prefix_in_order(blobs: DiskBlobs) -> None:
         blobs.put(name, b"")
     assert list(blobs.names("alerts/")) == ["alerts/a/1", "alerts/b/2"]
     assert list(blobs.names()) == ["alerts/a/1", "alerts/b/2", "other/x"]
+
+
+def test_names_look_only_below_the_prefix(blobs: DiskBlobs, tmp_path: Path) -> None:
+    """An hour's sheet among years of them: what lies elsewhere may even be unreadable."""
+    for name in ("sprites/yard/2026/1.jpg", "sprites/yard/2026/2.jpg", "sprites/yardie/1.jpg"):
+        blobs.put(name, b"")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "1.jpg").touch()
+    (tmp_path / "media" / "sprites" / "link").symlink_to(tmp_path / "elsewhere")
+    walked: list[str] = []
+    sys.addaudithook(lambda event, args: walked.append(str(args[0])) if event in ("os.scandir", "open") else None)
+    assert list(blobs.names("sprites/yard/2026/")) == ["sprites/yard/2026/1.jpg", "sprites/yard/2026/2.jpg"]
+    assert not any("yardie" in one for one in walked)
+    assert list(blobs.names("sprites/yard")) == [
+        "sprites/yard/2026/1.jpg", "sprites/yard/2026/2.jpg", "sprites/yardie/1.jpg",
+    ]  # fmt: skip
+    assert list(blobs.names("sprites/nobody/")) == []
+    for prefix in ("../", "sprites/link/", "sprites/../../"):
+        with pytest.raises(StoreError):
+            list(blobs.names(prefix))
 
 
 def test_only_we_can_read_them(blobs: DiskBlobs, tmp_path: Path) -> None:

@@ -64,10 +64,15 @@ class DiskBlobs:
         return True
 
     def names(self, prefix: str = "") -> Iterator[str]:
+        top = prefix.rpartition("/")[0]
         found: list[str] = []
-        for folder, _, files in os.walk(self._root):
-            below = Path(folder).relative_to(self._root)
-            found += [str(below / file) for file in files if not file.startswith(".")]
+        try:
+            with self._translated("list", top), self._folder([*checked(top)] if top else []) as folder:
+                for here, _, files, _ in os.fwalk(dir_fd=folder):
+                    below = Path(top, here)
+                    found += [str(below / file) for file in files if not file.startswith(".")]
+        except FileNotFoundError:
+            return iter(())
         return iter(sorted(name for name in found if name.startswith(prefix)))
 
     def sweep(self) -> int:
