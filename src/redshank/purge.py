@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from redshank.alert.compose import blob_name
+from redshank.blobs.base import Blobs
 from redshank.clock import US_PER_S
 from redshank.disk import Disk, Space
 from redshank.model import KeepClass, Segment
 from redshank.retain import Footage, Key, aged
 from redshank.shelf import Finder, Scope, Terms, let_go, page, window
 from redshank.storage import Kept, Totals, average_rate
-from redshank.store import recordings
+from redshank.store import alerts, recordings
 from redshank.store.base import Store
 
 STEP_US = 6 * 3600 * US_PER_S
@@ -64,16 +66,35 @@ def found(store: Store, disks: Mapping[str, Disk], wanted: Wanted, terms: Terms)
 
 
 def purge(
-    store: Store, disks: Mapping[str, Disk], wanted: Wanted, terms: Terms, told: Callable[[Counted], None]
+    store: Store,
+    disks: Mapping[str, Disk],
+    wanted: Wanted,
+    terms: Terms,
+    told: Callable[[Counted, Sequence[Segment]], None],
 ) -> tuple[Counted, list[str]]:
-    """Delete it. What went, and why some files could not be unlinked (they are tried again). `told`: after each batch, so far."""
+    """Delete it. What went, and why some files could not be unlinked (they are tried again). `told`: after each batch what went so
+    far, and with it."""
     count, troubles = Counted(), list[str]()
     for segments in found(store, disks, wanted, terms):
         for gone in let_go(store, disks, segments, wanted.held_too, terms.site):
             count.add(gone.segments)
             troubles += gone.troubles
-            told(count)
+            told(count, gone.segments)
     return count, troubles
+
+
+def forget_pictures(store: Store, pictures: Blobs, gone: Mapping[str, tuple[int, int]], site: str) -> None:
+    """Delete the pictures of alerts that opened within the span that went of a camera, if no footage of them is left."""
+    streams = store.read(partial(recordings.streams, site=site))
+    for camera, (first, last) in gone.items():
+        of_alerts = partial(alerts.closed, camera=camera, start=first, end=last, site=site)
+        for alert in store.read(of_alerts):
+            span = partial(
+                recordings.span, camera=camera, start=alert.opened, end=(alert.closed or alert.opened) + 1, site=site
+            )
+            if not any(store.read(partial(span, stream=stream)) for name, stream in streams if name == camera):
+                for ending in ("json", "jpg"):
+                    pictures.delete(blob_name(alert, ending))
 
 
 def pending(

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from redshank.disk import Space
-    from redshank.model import Hold, KeepClass
+    from redshank.model import Hold, KeepClass, Segment
     from redshank.purge import Counted, Wanted
     from redshank.retain import Rules
     from redshank.shelf import Terms
@@ -191,7 +191,7 @@ Classes = Annotated[
 
 def purge(
     older_than: Annotated[str, typer.Option("--older-than", help="Age such as 7d, 12h, 2w, 6m.")],
-    camera: Annotated[str, typer.Option("--camera", help="Only of this one.")] = "",
+    camera: Annotated[str, typer.Option("--camera", help="Only of this one; all: every camera.")] = "",
     klass: Classes = None,
     include_held: Annotated[bool, typer.Option("--include-held", help="Also what a hold protects.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
@@ -200,7 +200,8 @@ def purge(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Delete footage older than so much, also while Redshank runs, and say how much it was."""
+    """Delete footage older than so much and the pictures made of it, also while Redshank runs, and say how much it was."""
+    from redshank.app import data_folder
     from redshank.cli.output import err, print_json
     from redshank.forecast import size
     from redshank.purge import Counted, Wanted, found
@@ -209,7 +210,7 @@ def purge(
     days, classes = _days(older_than), _classes(klass or ())
     with opened(config, data) as at:
         _known(camera, at)
-        wanted = Wanted(at.now - round(days * DAY_US), camera, classes, include_held)
+        wanted = Wanted(at.now - round(days * DAY_US), "" if camera == "all" else camera, classes, include_held)
         count, terms = Counted(), at.terms()
         disks = {one.id: one.disk for one in at.volumes}
         with err.status("Counting …"):
@@ -220,7 +221,7 @@ def purge(
             held = ", held footage too" if include_held else ""
             if not yes:
                 typer.confirm(f"Delete {count.files} files, {size(count.bytes)}{held}?", abort=True, err=True)
-            count, more = _delete(at, wanted, count.files)
+            count, more = _delete(at, wanted, count.files, data_folder(config, data))
             troubles += more
     if as_json:
         print_json({"files": count.files, "bytes": count.bytes, "dry_run": dry_run, "troubles": troubles})
@@ -230,19 +231,34 @@ def purge(
     raise typer.Exit(1 if troubles else 0)
 
 
-def _delete(at: Opened, wanted: Wanted, files: int) -> tuple[Counted, list[str]]:
+def _delete(at: Opened, wanted: Wanted, files: int, folder: Path) -> tuple[Counted, list[str]]:
+    from redshank.blobs.disk import DiskBlobs
     from redshank.cli.output import progress
+    from redshank.errors import StoreError
+    from redshank.playback import sprite
+    from redshank.purge import forget_pictures
     from redshank.purge import purge as delete
+
+    sheets, spans, troubles = DiskBlobs(folder / "sprites"), dict[str, tuple[int, int]](), list[str]()
+
+    def told(count: Counted, gone: Sequence[Segment]) -> None:
+        bars.update(task, completed=count.files)
+        for one in gone:
+            first, last = spans.get(one.camera, (one.start, one.end))
+            spans[one.camera] = (min(first, one.start), max(last, one.end))
+        try:
+            sprite.forget(sheets, gone)
+        except StoreError as error:
+            troubles.append(str(error))
 
     with progress() as bars:
         task = bars.add_task("purge", total=files)
-        return delete(
-            at.store,
-            {one.id: one.disk for one in at.volumes},
-            wanted,
-            at.terms(),
-            lambda count: bars.update(task, completed=count.files),
-        )
+        count, more = delete(at.store, {one.id: one.disk for one in at.volumes}, wanted, at.terms(), told)
+    try:
+        forget_pictures(at.store, DiskBlobs(folder / "pictures"), spans, at.site)
+    except StoreError as error:
+        troubles.append(str(error))
+    return count, [*more, *troubles]
 
 
 def _days(text: str) -> float:
@@ -293,6 +309,9 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Protect the footage of a time: neither age, quota nor a full disk deletes it."""
+    from zoneinfo import ZoneInfo
+
+    from redshank.archive.period import moment
     from redshank.cli.output import print_json
     from redshank.clock import new_id
     from redshank.errors import ConfigError
@@ -301,7 +320,7 @@ def add(
 
     with opened(config, data) as at:
         _known(camera, at)
-        first, last = _time(begin, "--from", at.zone), _time(end, "--to", at.zone)
+        first, last = (moment(text.strip(), ZoneInfo(at.zone), at.now) for text in (begin, end))
         if first >= last:
             raise ConfigError(f"--to {end}: expected a time after --from {begin}")
         name = "" if camera == "all" else camera
@@ -347,18 +366,3 @@ def _as_json(one: Hold) -> dict[str, str]:
 
     times = {"from": rfc3339(one.start), "to": rfc3339(one.end), "created": rfc3339(one.created)}
     return {"id": one.id, "camera": one.camera, **times, "reason": one.reason}
-
-
-def _time(text: str, option: str, zone: str) -> int:
-    """UTC microseconds; a time without a zone is in the configuration's."""
-    from datetime import datetime, timedelta
-    from zoneinfo import ZoneInfo
-
-    from redshank.errors import ConfigError
-
-    try:
-        time = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise ConfigError(f"{option} {text}: expected a time such as 2026-11-21 14:30") from None
-    time = time if time.tzinfo is not None else time.replace(tzinfo=ZoneInfo(zone))
-    return (time - datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))) // timedelta(microseconds=1)

@@ -41,6 +41,14 @@ def live(conn: Connection, site: str = SITE) -> list[tuple[Alert, int]]:
     return [(alert_in(row), row["grouped"]) for row in rows]
 
 
+def closed(conn: Connection, camera: str, start: int, end: int, site: str = SITE) -> list[Alert]:
+    """Those of a camera that opened within [start, end) and are closed, oldest first."""
+    a = alerts
+    mine = (a.c.site == site) & (a.c.camera == camera) & (a.c.state == "closed")
+    query = select(a).where(mine, a.c.opened >= start, a.c.opened < end).order_by(a.c.opened)
+    return [alert_in(row) for row in conn.execute(query).mappings()]
+
+
 def latest(conn: Connection, cameras: Collection[str] | None = None, limit: int = 100, site: str = SITE) -> list[Alert]:
     """Newest first, of these cameras (None = all)."""
     query = (
