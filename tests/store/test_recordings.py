@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Connection, text
 
 from redshank.clock import US_PER_S
-from redshank.errors import StoreError
 from redshank.model import Gap, GapReason, KeepClass
 from redshank.store import alerts, events, gaps, recordings
-from redshank.store.recordings import Deletion, Total
+from redshank.store.base import is_bug
+from redshank.store.recordings import Deletion, Refused, Total
 from tests.store.ledger import keys, segment
 from tests.store.test_rows import ALERT, EVENT
 
@@ -37,9 +37,21 @@ def test_a_file_of_another_name_has_no_row(empty: Connection, path: str) -> None
 
 @pytest.mark.parametrize("end", [10, 9, 10 + gaps.LONGEST_US + 1])
 def test_a_segment_without_length_or_longer_than_any_is_refused(empty: Connection, end: int) -> None:
-    with pytest.raises(StoreError, match=r"door/main/.*: a segment lasts up to 600 s, not"):
+    with pytest.raises(Refused, match=r"door/main/.*: a segment lasts up to 600 s, not"):
         recordings.add(empty, segment(1, 10, end))
     assert recordings.streams(empty) == []
+
+
+@pytest.mark.parametrize(("volume", "path"), [("new", ""), ("disk", "door/main/2026-11-22/09/00.00-1.mp4")])
+def test_a_file_never_takes_the_row_of_another(empty: Connection, volume: str, path: str) -> None:
+    """Two databases gave the same number: the file that has a row keeps it, or nobody would ever find or delete it again."""
+    one = segment(1, 10, 20)
+    recordings.add(empty, one)
+    with pytest.raises(Refused, match=r"its number is that of door/main/2026-11-21/08/00\.00-1\.mp4 on disk") as caught:
+        recordings.add(empty, replace(one, start=30, end=40, volume=volume, path=path or one.path))
+    assert is_bug(caught.value)  # nobody waits for a database that would take it
+    assert recordings.page(empty, "disk") == [one]
+    assert gaps.span(empty, *DOOR, 0, 100) == []
 
 
 def test_a_span_and_an_instant_find_what_overlaps_them(empty: Connection) -> None:
@@ -72,8 +84,8 @@ def test_a_timeline_is_read_from_one_range_of_an_index(empty: Connection) -> Non
 def test_a_row_told_again_takes_the_place_of_the_first(empty: Connection) -> None:
     recordings.add(empty, segment(1, 0, 10))
     recordings.set_due(empty, {("door", "main", 1): 99})
-    recordings.add(empty, replace(segment(1, 0, 8), volume="new", size=7), GapReason.CORRUPT)
-    assert recordings.totals(empty) == {("door", "main", "new"): Total(1, 7, 0, 8)}
+    recordings.add(empty, replace(segment(1, 0, 8), size=7), GapReason.CORRUPT)
+    assert recordings.totals(empty) == {("door", "main", "disk"): Total(1, 7, 0, 8)}
     assert gaps.span(empty, *DOOR, 0, 100) == [Gap(*DOOR, 8, 10, GapReason.CORRUPT)]
     assert [one.seq for one in recordings.undecided(empty, 10)] == [1]
 

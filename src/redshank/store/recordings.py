@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from redshank.errors import StoreError
+from redshank.errors import RedshankError
 from redshank.model import SITE, Gap, GapReason, Segment
 from redshank.store import gaps
 from redshank.store.classes import classes as classes
@@ -65,14 +65,23 @@ def key(segment: Segment) -> Key:
     return segment.camera, segment.stream, segment.seq
 
 
+class Refused(RedshankError):
+    """What was to be added cannot be right; it never will be, so trying again is of no use."""
+
+
 def add(conn: Connection, segment: Segment, reason: GapReason = GapReason.UNKNOWN, site: str = SITE) -> None:
     """Insert, or replace the one of this key. Gaps under it go; an open gap that began before it ends with it. A hole
     between it and what was known before (on either side) becomes a gap with `reason`. Its file is not deleted any more, and
-    retention has to look at it again. Raises StoreError: longer than 10 min, or without any length. Write."""
+    retention has to look at it again. Raises Refused: longer than 10 min, without any length, or of another file than the row
+    of this key, which that file would lose. Write."""
     if not 0 < segment.end - segment.start <= LONGEST_US:
-        raise StoreError(f"{segment.path}: a segment lasts up to 600 s, not {(segment.end - segment.start) / 1e6:g} s")
+        raise Refused(f"{segment.path}: a segment lasts up to 600 s, not {(segment.end - segment.start) / 1e6:g} s")
     camera, stream = segment.camera, segment.stream
     old = get(conn, *key(segment), site)
+    if old is not None and (old.volume, old.path) != (segment.volume, segment.path):
+        raise Refused(
+            f"{segment.path} on {segment.volume}: its number is that of {old.path} on {old.volume}; left alone"
+        )
     known = gaps.shown(conn, camera, stream, segment.start, segment.end, site)
     row = {**segment_out(segment, site), "due": None}
     if old is None:
