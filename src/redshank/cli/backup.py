@@ -13,6 +13,7 @@ from redshank.errors import ConfigError
 
 if TYPE_CHECKING:
     from redshank.backup.bundle import Contents
+    from redshank.backup.restore import Restored
 
 app = typer.Typer(
     help="Save database, configuration and keys into one file under a passphrase.", invoke_without_command=True
@@ -139,6 +140,10 @@ def restore(
         shown = {"kept": done.kept, "without_keys": done.without_keys, "config": put}
         print_json({"data": str(folder), **shown, **_shown(done.contents)})
         return
+    _tell_restored(done, folder, put)
+
+
+def _tell_restored(done: Restored, folder: Path, put: Path | None) -> None:
     typer.echo(f"{folder}: restored, {_words(done.contents)}.")
     if done.kept:
         typer.echo(f"What was there is kept: {done.kept}")
