@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redshank.activity import Activity, followed
+from redshank.activity import MOST, Activity, followed
 from redshank.clock import US_PER_S
 from redshank.model import Box, Observation, Track, TrackState
 
@@ -45,3 +45,18 @@ def test_a_followed_object_without_measured_motion_counts_as_motion() -> None:
 def test_a_parked_car_is_not_followed() -> None:
     assert not followed(seen(0, 0.0, track(TrackState.STATIONARY)))
     assert followed(seen(0, 0.0, track(TrackState.ACTIVE)))
+
+
+def test_after_a_clock_set_back_only_what_came_since_counts() -> None:
+    """rel:T30: neither is what moves now hidden behind what moved then, nor is it kept until the clock is there again."""
+    activity = of(*(seen(i, 0.9) for i in range(3600, 3700)))
+    for second in range(40):
+        activity.hear(seen(second, {20: 0.3}.get(second, 0.0)))
+    assert activity.motion(T0 + 10 * US_PER_S, T0 + 30 * US_PER_S) == 0.3
+    assert activity.motion(T0 + 3600 * US_PER_S, T0 + 3630 * US_PER_S) is None
+
+
+def test_what_is_remembered_is_bounded_whatever_the_clock_does() -> None:
+    activity = of(*(seen(i / 1000) for i in range(MOST + 20_000)))
+    assert activity.motion(T0, T0 + 10 * US_PER_S) is None
+    assert activity.motion(T0 + 30 * US_PER_S, T0 + 50 * US_PER_S) == 0.0

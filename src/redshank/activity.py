@@ -8,22 +8,28 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 
 from redshank.clock import US_PER_S
 from redshank.model import Observation, TrackState
 
 REMEMBERED_US = 15 * 60 * US_PER_S
+MOST = 40_000
+"""Remembered of one camera: 15 min at 40 a second."""
 SLACK_US = 5 * US_PER_S
 """A quiet camera is looked at about once per GOP: nothing seen for longer than this means that nobody looked."""
 
 
 @dataclass(slots=True)
 class Activity:
-    """Of one camera. Observations come in order of time, more or less."""
+    """Of one camera. Observations come in order of time, more or less: one a good deal earlier than the last means that the clock was
+    set back, and what was seen under the old one says nothing any more."""
 
-    _seen: deque[tuple[int, float]] = field(default_factory=deque)
+    _seen: deque[tuple[int, float]] = field(default_factory=partial(deque, maxlen=MOST))
 
     def hear(self, seen: Observation) -> None:
+        if self._seen and seen.time < self._seen[-1][0] - SLACK_US:
+            self._seen.clear()
         self._seen.append((seen.time, 1.0 if followed(seen) and not seen.motion else seen.motion))
         while self._seen[0][0] < seen.time - REMEMBERED_US:
             self._seen.popleft()
