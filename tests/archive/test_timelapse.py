@@ -112,3 +112,20 @@ def test_without_footage_there_is_no_film(place: Place) -> None:
 def test_a_large_picture_is_made_to_fit() -> None:
     assert fitting(3840, 2160) == (1920, 1080)
     assert fitting(641, 361) == (640, 360)
+
+
+def test_privacy_masks_are_black_in_it(place: Place) -> None:
+    """The right half."""
+    place.record(6)
+    mask = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
+    made = make_lapse(place.source, place.wanted(0, 6), 25, (mask,))
+    path = write_lapse(made, place.source, place.out, Control())
+    with av.open(str(path)) as film:
+        for frame in film.decode(film.streams.video[0]):
+            luma = luma_of(frame)
+            half = luma.shape[1] // 2
+            assert luma[:, half + 2 :].max() <= 24
+            assert luma[:, : half - 4].max() > 100
+    assert made.tag != make_lapse(place.source, place.wanted(0, 6), 25).tag, (
+        "one half is never joined to an unmasked one"
+    )

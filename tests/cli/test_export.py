@@ -93,6 +93,14 @@ def test_a_time_lapse_is_a_film(home: Home) -> None:
     assert [one.name for one in home.out.iterdir()] == ["yard_2025-11-21_13-00-02+0100_10x.mp4"]
 
 
+def test_a_time_lapse_without_a_configuration_shows_nothing_private(home: Home) -> None:
+    home.config.write_text("cameras: [\n")
+    found = typed(export, *home.words("--timelapse", "10x"))
+    assert found.exit_code == 2
+    assert "privacy masks" in str(found.exception)
+    assert not home.out.exists()
+
+
 def test_an_alert_is_its_footage_with_some_seconds_around(home: Home) -> None:
     opened = NOON + 8 * US_PER_S
     verdict = Verdict("anyone", "yard", opened, True, ())

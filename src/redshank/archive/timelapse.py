@@ -19,14 +19,19 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from redshank.archive.clip import Source, Wanted, segments_of
 from redshank.archive.job import Control, absent, put_in_place, room_for
 from redshank.clock import US_PER_S
 from redshank.errors import StoreError
+from redshank.geometry import Polygon
 from redshank.media import film
 from redshank.media.segment_read import Read, SegmentFile, inspect, packets
-from redshank.model import Packet, Segment
+from redshank.model import Frame, Packet, Segment
 from redshank.playback.footage import Footage, NoFootage
+from redshank.vision.picture import cover
 
 FPS = 25
 CHUNK = 30 * FPS
@@ -44,6 +49,8 @@ class Lapse:
     wanted: Wanted
     speed: float
     segments: Sequence[Segment]
+    masks: tuple[Polygon, ...] = ()
+    """Of the camera's privacy, 0–1: black in every picture."""
     named: str = ""
     """What its user calls it; empty: after camera, time and speed."""
 
@@ -59,7 +66,7 @@ class Lapse:
     def tag(self) -> str:
         """Equal for the same film."""
         parts = [
-            f"{self.wanted} {self.speed}",
+            f"{self.wanted} {self.speed} {self.masks}",
             *(f"{one.seq} {one.start} {one.end} {one.media_to}" for one in self.segments),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -79,12 +86,12 @@ class Lapse:
         return -((self.wanted.start - self.wanted.end) // self.step_us)
 
 
-def make_lapse(source: Source, wanted: Wanted, speed: float) -> Lapse:
+def make_lapse(source: Source, wanted: Wanted, speed: float, masks: tuple[Polygon, ...] = ()) -> Lapse:
     """Raises StoreError (`NoFootage`) when there is nothing of the range."""
     segments = sorted(segments_of(source, wanted), key=lambda one: (one.start, one.seq))
     if not segments:
         raise NoFootage("there is no footage of this time")
-    return Lapse(wanted, speed, segments)
+    return Lapse(wanted, speed, segments, masks)
 
 
 def write_lapse(lapse: Lapse, source: Source, folder: Path, control: Control, force: bool = False) -> Path:
@@ -96,10 +103,11 @@ def write_lapse(lapse: Lapse, source: Source, folder: Path, control: Control, fo
     room_for(folder, round(MARGIN * lapse.pictures * width * height * BITS_PER_PIXEL / 8))
     stage = _Stage(path.with_name(f"{path.name}.part"), lapse.tag)
     footage = Footage(lambda: source.disks)
+    look = film.Look(lapse.size, FPS, _hidden(lapse))
     total = -(-lapse.pictures // CHUNK)
     for number in range(len(stage.counts), total):
         control.at(number, total)
-        found = film.write(stage.file(number), _chunk(lapse, footage, number), lapse.size, FPS)
+        found = film.write(stage.file(number), _chunk(lapse, footage, number), look)
         stage.finished(found)
     control.at(total, total)
     if not any(stage.counts):
@@ -114,6 +122,16 @@ def write_lapse(lapse: Lapse, source: Source, folder: Path, control: Control, fo
         raise StoreError(f"cannot write {path}: {error.strerror}") from error
     stage.clear()
     return path
+
+
+def _hidden(lapse: Lapse) -> NDArray[np.bool_] | None:
+    """Which bytes of a picture the masks cover."""
+    if not lapse.masks:
+        return None
+    width, height = lapse.size
+    luma, chroma = (np.full((h, w), 255, np.uint8) for h, w in ((height, width), (height // 2, width // 2)))
+    covered = cover(Frame("", "", 0, 0, 0, 0, 0, True, luma, chroma, chroma), lapse.masks)
+    return np.concatenate([(plane != 255).reshape(-1) for plane in (covered.y, covered.u, covered.v)])
 
 
 class _Stage:

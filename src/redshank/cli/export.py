@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from redshank.archive.clip import Clip, Source, Wanted
     from redshank.archive.job import Control
     from redshank.config.schema import Config
+    from redshank.geometry import Polygon
 
 FASTEST = 100_000
 Cameras = Annotated[list[str] | None, typer.Argument(help="One camera or several.", metavar="CAMERA…")]
@@ -36,6 +37,23 @@ class _Order:
     output: Path | None
     force: bool
     zone: ZoneInfo
+    settings: Config
+
+    def masks(self, camera: str) -> tuple[Polygon, ...]:
+        """For films."""
+        known = self.settings.cameras.get(camera)
+        return tuple(known.privacy_masks.values()) if known else ()
+
+
+def _settings(config: Path | None, masked: bool) -> Config:
+    """The configuration, or the default one where that cannot be read and nothing must be `masked`. Raises ConfigError."""
+    from redshank.app import read_config
+    from redshank.config.schema import Config
+
+    loaded, problem = read_config(config)
+    if loaded is None and masked:
+        raise ConfigError(f"a time-lapse needs the configuration, for the privacy masks: {problem}")
+    return loaded.config if loaded else Config()
 
 
 def export(
@@ -54,24 +72,22 @@ def export(
 ) -> None:
     """Save footage exactly as it was recorded, from one time to another; nothing is encoded again but time-lapses. Ctrl-C stops it,
     and the same command goes on from there. Ends with 1 when a camera has no footage of that time or some of it is damaged."""
-    from redshank.app import data_folder, read_config
+    from redshank.app import data_folder
     from redshank.archive.clip import Source
     from redshank.archive.held import held
     from redshank.check import places
     from redshank.cli.output import print_json
     from redshank.clock import SystemClock
-    from redshank.config.schema import Config
 
     speed = _speed(timelapse)
     if speed and as_zip:
         raise ConfigError("--zip and --timelapse: a time-lapse is encoded anew and is no evidence; choose one")
     clock, folder = SystemClock(), data_folder(config, data)
-    loaded, _problem = read_config(config)
-    settings = loaded.config if loaded else Config()
+    settings = _settings(config, masked=speed > 0)
     with places.database(folder, clock) as store, places.known(store, settings.site) as found:
         source = Source(store, found.disks, clock.now(), settings.site)
         wanted = _wanted(source, settings, _Asked(cameras or [], from_, to, alert, stream))
-        order = _Order(wanted, output, force, _zone(settings))
+        order = _Order(wanted, output, force, _zone(settings), settings)
         with held(source, wanted):
             said = _lapses(source, order, speed) if speed else _clips(source, order, folder if as_zip else None)
     for trouble in found.troubles:
@@ -205,7 +221,7 @@ def _lapses(source: Source, order: _Order, speed: float) -> dict[str, Any]:
     files, without = [], []
     for wanted in order.wanted:
         try:
-            lapse = make_lapse(source, wanted, speed)
+            lapse = make_lapse(source, wanted, speed, order.masks(wanted.camera))
             with _bar(wanted.camera, bytes_=False) as control:
                 files.append(write_lapse(lapse.called(named), source, folder, control, order.force))
         except NoFootage:

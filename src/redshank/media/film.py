@@ -6,13 +6,16 @@ For time-lapses only; everything else that leaves Redshank is copied. Blocks; on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
+from numpy.typing import NDArray
 
 from redshank.errors import SourceUnusable, StoreError
 from redshank.media.decode import padded
@@ -85,8 +88,21 @@ def chosen(shown: Iterable[tuple[int, av.VideoFrame]], times: Sequence[int]) -> 
         wanted = next(waiting, None)
 
 
-def write(path: Path, found: Iterable[av.VideoFrame], size: tuple[int, int], fps: int) -> int:
-    """A film of these pictures, brought to one size (`fitting`). How many; without any there is no file. Raises StoreError."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the pictures of a film are like."""
+
+    size: tuple[int, int]
+    """Pixels, as `fitting` gives them."""
+    fps: int
+    hidden: NDArray[np.bool_] | None = None
+    """(width × height × 3 / 2) bytes of a yuv420p picture of this size, one plane behind the other: those made black."""
+
+
+def write(path: Path, found: Iterable[av.VideoFrame], look: Look) -> int:
+    """A film of these pictures, brought to one size. How many; without any there is no file. Raises StoreError."""
+    size, fps = look.size, look.fps
+    black = np.repeat(np.array([16, 128], np.uint8), (size[0] * size[1], size[0] * size[1] // 2))
     count = 0
     try:
         with av.open(str(path), "w", format="mp4") as film:
@@ -96,6 +112,8 @@ def write(path: Path, found: Iterable[av.VideoFrame], size: tuple[int, int], fps
             stream.time_base = Fraction(1, fps)
             for picture in found:
                 frame = picture.reformat(*size, "yuv420p")
+                if look.hidden is not None:
+                    frame = _masked(frame, look.hidden, black)
                 frame.pts, frame.time_base, frame.pict_type = count, Fraction(1, fps), PictureType.NONE
                 film.mux(stream.encode(frame))
                 count += 1
@@ -105,6 +123,14 @@ def write(path: Path, found: Iterable[av.VideoFrame], size: tuple[int, int], fps
     if not count:
         path.unlink(missing_ok=True)
     return count
+
+
+def _masked(frame: av.VideoFrame, hidden: NDArray[np.bool_], black: NDArray[np.uint8]) -> av.VideoFrame:
+    pixels = frame.to_ndarray()
+    shown = np.where(hidden, black, pixels.reshape(-1)).reshape(pixels.shape)
+    masked = av.VideoFrame.from_ndarray(shown, "yuv420p")
+    masked.color_range, masked.colorspace = frame.color_range, frame.colorspace
+    return masked
 
 
 def fitting(width: int, height: int) -> tuple[int, int]:
