@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from redshank.clock import US_PER_S, SystemClock, rfc3339
 from tests.e2e.program import Program, eventually, redshank
 from tests.harness.fake_camera import FakeCamera
@@ -20,8 +22,9 @@ def config(camera: FakeCamera) -> str:
     return f"cameras:\n  yard:\n    url: {camera.url}\n{targets}record: {{segment: 4}}\ndetect: {{enabled: false}}\n"
 
 
+@pytest.mark.slow
 def test_footage_is_exported_and_checked_while_it_is_recorded(tmp_path: Path) -> None:
-    """Up to the second that is being written; then the database is lost and comes back (rel:T10)."""
+    """Up to the second that is being written; then the database is lost and comes back (rel:T10). 22 s."""
     with FakeCamera(cached_clip(10)) as camera, Program(tmp_path, config(camera)) as program:
         recorded = Recorded(program.data)
         eventually(lambda: len(recorded.files()) >= 2, 25, "two finished files")
