@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from redshank.clock import US_PER_S
+from redshank.clock import NS_PER_S, US_PER_S, SystemClock
 from redshank.clock_watch import ClockWatch
 from redshank.model import Gap, GapReason
 from redshank.store import gaps, ledger, recordings
@@ -32,6 +35,20 @@ def store(tmp_path: Path, clock: FakeClock) -> Iterator[Store]:
 
 def lived(store: Store) -> int:
     return int(store.read(lambda conn: conn.execute(select(meta.c.value).where(meta.c.name == "alive")).scalar_one()))
+
+
+def test_monotonic_time_goes_on_while_the_machine_is_suspended() -> None:
+    """rel:T30: a laptop that slept is not a clock that was set. The kernel shows a process of its own time namespace a machine that
+    has slept for an hour."""
+    asleep = ["unshare", "--user", "--map-root-user", "--time", "--boottime", "3600", "--fork"]
+    ask = [sys.executable, "-c", "from redshank.clock import SystemClock; print(SystemClock().mono_ns())"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*asleep, "true"], check=False, capture_output=True).returncode
+    ):
+        pytest.skip("no time namespaces here")
+    woken = int(subprocess.run([*asleep, *ask], check=True, capture_output=True, text=True).stdout)
+    assert 3500 < (woken - SystemClock().mono_ns()) / NS_PER_S < 3700
 
 
 async def test_the_database_hears_about_once_a_minute_that_we_live(store: Store, clock: FakeClock) -> None:

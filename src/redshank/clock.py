@@ -18,6 +18,8 @@ US_PER_S = 1_000_000
 NS_PER_S = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?Z")
+_BOOTTIME: int | None = getattr(_time, "CLOCK_BOOTTIME", None)
+"""Linux; elsewhere there is none."""
 
 
 class Clock(Protocol):
@@ -41,13 +43,14 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The machine's clocks. Monotonic time goes on while the machine is suspended, where it has such a clock: wall time does, and only
+    if both do a difference between them means that the wall clock was set."""
 
     def now(self) -> int:
         return _time.time_ns() // 1000
 
     def mono_ns(self) -> int:
-        return _time.monotonic_ns()
+        return _time.monotonic_ns() if _BOOTTIME is None else _time.clock_gettime_ns(_BOOTTIME)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
