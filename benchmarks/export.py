@@ -10,6 +10,7 @@ source out of the cache. Target: clip ≥ 0.8 × copy.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -87,7 +88,8 @@ def record(disk: OsDisk, store: Store, files: int) -> list[Segment]:
         disk.append(file, data)
         disk.sync(file)
         disk.close(file)
-        rows.append(inspect(lambda at, size: data[at : at + size], len(data)).row(name, len(data), "0" * 64))  # noqa: B023
+        digest = hashlib.sha256(data).hexdigest()
+        rows.append(inspect(lambda at, size: data[at : at + size], len(data)).row(name, len(data), digest))  # noqa: B023
         store.write(lambda conn: recordings.add(conn, rows[-1])).result()
     return rows
 
