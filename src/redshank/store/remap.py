@@ -72,8 +72,8 @@ def _move(conn: Connection, moved: _Moved, shift_us: int, mine: tuple[ColumnElem
         gaps.fill(conn, Gap(camera, stream, new_hi, after, tail[0].reason if tail else GapReason.CLOCK), site)
     known = gaps.bounds(conn, camera, stream, site)
     assert known is not None
-    # Footage that stays may lie across what moves, and gaps moved away from its end: looked for everywhere.
-    gaps.fill(conn, Gap(camera, stream, known[0], known[1], GapReason.CLOCK), site)
+    start, end = min(lo if before is None else before, new_lo), max(hi if after is None else after, new_hi)
+    gaps.fill(conn, Gap(camera, stream, max(start, known[0]), min(end, known[1]), GapReason.CLOCK), site)
 
 
 def _taken(conn: Connection, where: Gap, site: str) -> list[Gap]:
