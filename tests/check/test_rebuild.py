@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -164,3 +166,12 @@ def test_what_is_committed_stays_when_it_is_broken_off(site: Recorded) -> None:
     assert [row.seq for row in site.rows()] == [one.seq for one in site.segments[:BATCH]]
     assert rebuild(site.rows_of, site.disks, clock=site.clock).added == 20
     assert site.gaps() == []
+
+
+def test_a_copy_of_known_footage_on_another_volume_is_told_and_stops_nothing(site: Recorded, tmp_path: Path) -> None:
+    segments = site.record(3)
+    copy = tmp_path / "copy"
+    shutil.copytree(site.path(segments[0]).parents[4], copy)
+    found = rebuild(site.rows_of, {"copy": OsDisk(copy)}, clock=site.clock)
+    assert (found.added, len(found.problems)) == (0, 3)
+    assert [row.volume for row in site.rows()] == [VOLUME] * 3

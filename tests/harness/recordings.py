@@ -56,7 +56,10 @@ class Recorded:
             data = files[path].read_bytes()
             if rows[path]["size"] != len(data):
                 wrong.append(f"{path}: {len(data)} bytes, the row says {rows[path]['size']}")
-            elif not (rebuilt and rows[path]["sha256"] == "") and rows[path]["sha256"] != hashlib.sha256(data).hexdigest():
+            elif (
+                not (rebuilt and rows[path]["sha256"] == "")
+                and rows[path]["sha256"] != hashlib.sha256(data).hexdigest()
+            ):
                 wrong.append(f"{path}: not what the row's hash says")
         return wrong
 

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from sys import intern
 
 from redshank.check.rows import Rows, joined
@@ -166,10 +167,16 @@ class _Index:
                     moved = replace(row, volume=one.volume, start=one.start, end=row.end + one.start - row.start)
                     self.rebuilt.moved += moved.start != row.start
                     found.append((one, joined(moved, self._starts[one.camera, one.stream])))
-        self._rows.store.write(
-            lambda conn: [recordings.add(conn, row, site=self._rows.site) for _one, row in found]  # type: ignore[func-returns-value]
-        ).result()
-        for one, row in found:
+        writes = [
+            (one, row, self._rows.store.write(partial(recordings.add, segment=row, site=self._rows.site)))
+            for one, row in found
+        ]
+        for one, row, write in writes:
+            try:
+                write.result()
+            except recordings.Refused as error:
+                self.rebuilt.problems.append(f"{one.name}: {error}")
+                continue
             self.rebuilt.added += 1
             self.rebuilt.footage_us += row.end - row.start
             if one.name.endswith(".part"):
