@@ -168,6 +168,8 @@ class Library:
         """At the end, when capture is gone: what it closed last becomes rows."""
         await self._entries.drain()
         await self._leftovers.settle()
+        with contextlib.suppress(StoreError):
+            await asyncio.wrap_future(self._store.write(partial(ledger.alive, now=self._clock.now())))
 
     def started(self, cameras: Iterable[str], epoch: int) -> None:
         """Their capture process begins and is told `settings`: files of an earlier one are nobody's now."""
