@@ -18,7 +18,7 @@ run: $(RUN)      ## redshank run with your configuration
 	@$(BIN)/redshank run
 
 test: $(DEV)     ## the fast tests
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n 2 --dist loadfile
 
 check: $(DEV)    ## format, lint, types, import order, tests: what CI runs
 	$(BIN)/ruff format --check src tests benchmarks
