@@ -83,6 +83,7 @@ async def serve(app: FastAPI, listening: socket.socket) -> None:
         app,
         http="h11",
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         lifespan="off",
