@@ -24,7 +24,7 @@ from redshank.lane import Lane
 from redshank.model import SITE, Hold, Segment
 from redshank.retain import DAY_US, Footage, Key, Rules, aged, choose, expires
 from redshank.shelf import PAGE, Finder, Scope, Terms, due, finish_all, let_go, loads, page, undecided
-from redshank.storage import Kept, Totals, percent, report
+from redshank.storage import MINUTE_US, Kept, Totals, percent, report
 from redshank.store import holds, recordings
 from redshank.store.base import Store
 
@@ -44,7 +44,6 @@ REST_S = 3600.0
 """rel:T30: after a step of the wall clock forward, age lets nothing go for so long."""
 AGAIN_S = 600.0
 """While the brake is on the plan is made again so often, and at once when it is approved."""
-MINUTE_US = 60 * US_PER_S
 PAGES = 5
 """Of segments that are dated in one cycle."""
 DATE_S = 60.0

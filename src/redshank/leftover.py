@@ -11,17 +11,17 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from redshank.clock import US_PER_S, Clock, rfc3339
+from redshank.clock import Clock, rfc3339
 from redshank.errors import RedshankError, StoreError
 from redshank.lane import Lane
 from redshank.media.adopt import adopt
 from redshank.model import Segment
 from redshank.names import leftovers, part_of
+from redshank.retain import DAY_US
 from redshank.volume import Volume
 
 log = logging.getLogger(__name__)
 
-DAY_US = 86_400 * US_PER_S
 AGAIN_S = (2.0, 15.0, 90.0)
 """After a writer ended its files are looked for so much later: it may still be closing some, and its disk may be away just then."""
 STOP_S = 2.0

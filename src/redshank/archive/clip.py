@@ -22,9 +22,8 @@ from redshank.playback.plan import plan
 from redshank.store import coverage, gaps, recordings
 from redshank.store.base import Store
 from redshank.store.coverage import Completeness
+from redshank.store.gaps import LONGEST_US
 
-LONGEST_US = 600 * US_PER_S
-"""No file is longer."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

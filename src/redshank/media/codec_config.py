@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from redshank.errors import SourceUnusable, StoreError
 from redshank.media.box import box, full_box, inner
-from redshank.media.nal import HIGH_PROFILES, START_CODE, _Bits, is_annexb, picture_size
+from redshank.media.nal import HIGH_PROFILES, START_CODE, Bits, is_annexb, picture_size
 from redshank.media.rtp import length_size, nal_type, nal_units, parameter_sets
 from redshank.model import StreamFormat
 
@@ -130,7 +130,7 @@ def _avcc(sps: list[bytes], pps: list[bytes]) -> bytes:
     record += _counted(sps) + bytes([len(pps)]) + _counted(pps)
     if sps[0][1] not in HIGH_PROFILES:
         return record
-    bits = _Bits(sps[0][4:])
+    bits = Bits(sps[0][4:])
     bits.ue()
     chroma = bits.ue()
     if chroma == 3:
@@ -140,7 +140,7 @@ def _avcc(sps: list[bytes], pps: list[bytes]) -> bytes:
 
 def _hvcc(groups: list[list[bytes]]) -> bytes:
     sps = groups[1][0]
-    bits = _Bits(sps[2:])
+    bits = Bits(sps[2:])
     bits.u(4)
     layers, nested = bits.u(3), bits.u(1)
     profile = bytes(bits.u(8) for _ in range(12))

@@ -7,7 +7,6 @@ thread; `spent_s` says what it costs, and the log once a minute.
 from __future__ import annotations
 
 import logging
-import resource
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -16,7 +15,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from redshank.clock import NS_PER_S, Clock
+from redshank.clock import NS_PER_S, Clock, cpu_ns
 from redshank.errors import SourceUnusable
 from redshank.media.decode import padded
 from redshank.media.settings import SourceSettings
@@ -68,9 +67,9 @@ class Encoded:
             if raw.format.kind != "video":
                 yield raw
                 continue
-            before_s = _thread_cpu_s()
+            before_ns = cpu_ns()
             made = self._pictures(raw)
-            self.spent_s += _thread_cpu_s() - before_s
+            self.spent_s += (cpu_ns() - before_ns) / NS_PER_S
             self._log()
             broken = 0 if made else broken + 1
             if broken > MAX_BROKEN:
@@ -143,8 +142,3 @@ class Encoded:
         fps = self._settings.fps
         extradata = bytes(context.extradata or b"")
         self._format = StreamFormat("video", "h264", Fraction(1, TICKS), extradata, width, height, fps)
-
-
-def _thread_cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_THREAD)
-    return usage.ru_utime + usage.ru_stime

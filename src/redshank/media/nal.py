@@ -32,7 +32,7 @@ def picture_size(codec: str, sets: bytes) -> tuple[int, int] | None:
     for unit in _units(sets):
         if _kind(codec, unit[0]) == "sps":
             try:
-                return _h264_size(_Bits(unit[1:])) if codec == "h264" else _hevc_size(_Bits(unit[2:]))
+                return _h264_size(Bits(unit[1:])) if codec == "h264" else _hevc_size(Bits(unit[2:]))
             except IndexError:
                 return None
     return None
@@ -61,7 +61,7 @@ def _kind(codec: str, first: int) -> str:
     return {32: "vps", 33: "sps", 34: "pps"}.get(number, "slice" if number < 32 else "")
 
 
-class _Bits:
+class Bits:
     """Reads a unit's bits, most significant first, emulation prevention bytes removed. Raises IndexError at the end."""
 
     def __init__(self, unit: bytes) -> None:
@@ -87,7 +87,7 @@ class _Bits:
             self.ue()
 
 
-def _h264_size(bits: _Bits) -> tuple[int, int]:
+def _h264_size(bits: Bits) -> tuple[int, int]:
     profile = bits.u(8)
     bits.u(16)
     bits.ue()
@@ -122,7 +122,7 @@ def _h264_size(bits: _Bits) -> tuple[int, int]:
     return width - (left + right) * step_x, height - (top + bottom) * step_y
 
 
-def _skip_scaling_lists(bits: _Bits, count: int) -> None:
+def _skip_scaling_lists(bits: Bits, count: int) -> None:
     for index in range(count):
         if not bits.u(1):
             continue
@@ -134,7 +134,7 @@ def _skip_scaling_lists(bits: _Bits, count: int) -> None:
             last = following or last
 
 
-def _hevc_size(bits: _Bits) -> tuple[int, int]:
+def _hevc_size(bits: Bits) -> tuple[int, int]:
     bits.u(4)
     layers = bits.u(3)
     bits.u(1 + 88 + 8)

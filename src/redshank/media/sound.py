@@ -19,10 +19,10 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
-from redshank.clock import Clock
+from redshank.clock import NS_PER_S, Clock, cpu_ns
 from redshank.media.codec_config import SAMPLE_RATES, adts_config, raw_aac
 from redshank.media.decode import padded
-from redshank.media.encode import LOG_NS, MAX_BROKEN, _thread_cpu_s
+from redshank.media.encode import LOG_NS, MAX_BROKEN
 from redshank.media.settings import SourceSettings
 from redshank.media.source import RawPacket, Source
 from redshank.model import StreamFormat
@@ -149,7 +149,7 @@ class Converted:
         """None or more AAC frames. After MAX_BROKEN packets in a row that cannot be decoded, there is no sound any more."""
         if self._decoder is None:
             return []
-        before_s = _thread_cpu_s()
+        before_ns = cpu_ns()
         try:
             pieces = [self._resampled(frame) for frame in self._decoder.decode(padded(raw.data))]
         except (av.FFmpegError, ValueError):
@@ -159,7 +159,7 @@ class Converted:
             self._decoder = None
             _warn(self._settings, raw.format)
         made = self._follow(raw, pieces)
-        self.spent_s += _thread_cpu_s() - before_s
+        self.spent_s += (cpu_ns() - before_ns) / NS_PER_S
         self._log()
         return made
 

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from redshank.clock import US_PER_S, rfc3339
 from redshank.model import Gap, Segment
+from redshank.retain import DAY_US
 from redshank.store import alerts, coverage, events, gaps, recordings
 from redshank.web.answer import Json, Problem, range_of, stream_of
 from redshank.web.asked import Asked
@@ -20,7 +21,6 @@ from redshank.web.media import movie, playlist
 from redshank.web.site import Site, WebSite
 
 routes = APIRouter()
-DAY_US = 24 * 3600 * US_PER_S
 MOST_US = 7 * DAY_US
 """Of one listing."""
 YEAR_US = 400 * DAY_US
