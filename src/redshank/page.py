@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from redshank.access.who import ROLE_RIGHTS, Role, Who
 from redshank.clock import Clock
 from redshank.config.schema import Camera, Config
 from redshank.pipe import Note
@@ -19,6 +20,7 @@ from redshank.recordings import Recordings
 from redshank.store.base import Store
 from redshank.supervisor import Supervisor, Worker
 from redshank.web.app import listen, make_app, serve
+from redshank.web.rooms import Rooms
 from redshank.web.site import WebCamera, WebSite
 
 log = logging.getLogger(__name__)
@@ -55,7 +57,7 @@ class Page:
         listens()
         log.info("recordings and the API are at %s/api", self.address)
         try:
-            await serve(make_app(self._site()), listening)
+            await serve(make_app(self._site(), self._rooms()), listening)
         finally:
             self.address = ""
             await self._studio.stop()
@@ -74,6 +76,9 @@ class Page:
             lambda: s.recordings.keeper.status,
         )
 
+    def _rooms(self) -> Rooms:
+        return Rooms(access=_Everybody())
+
     async def _settings(self) -> bytes:
         return b"{}"
 
@@ -82,6 +87,13 @@ class Page:
 
     def _on_change(self, alive: bool) -> None:
         self._studio.on_change(alive)
+
+
+class _Everybody:
+    """Until there are logins: whoever is on this machine."""
+
+    async def who(self, cookie: str, bearer: str, address: str) -> Who | None:
+        return Who("user", "", "", Role.ADMIN, ROLE_RIGHTS[Role.ADMIN], address=address)
 
 
 def _camera(name: str, camera: Camera) -> WebCamera:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from redshank.access.who import ROLE_RIGHTS, Role, Who
 from redshank.blobs.disk import DiskBlobs
 from redshank.clock import US_PER_S
 from redshank.geometry import Polygon
@@ -21,10 +22,21 @@ from redshank.playback.studio import Studio
 from redshank.store import recordings
 from redshank.store.base import Store
 from redshank.web.app import listen, make_app, serve
+from redshank.web.rooms import Rooms
 from redshank.web.site import WebCamera, WebSite
 from tests.harness.clocks import FakeClock
 from tests.harness.loop_thread import LoopThread
 from tests.playback.recording import NOON, Recording
+
+
+class Everybody:
+    """A door that lets everybody in, as an administrator; or as whom it is told."""
+
+    def __init__(self, who: Who | None = None) -> None:
+        self.asker = who or Who("user", "u1", "admin", Role.ADMIN, ROLE_RIGHTS[Role.ADMIN])
+
+    async def who(self, cookie: str, bearer: str, address: str) -> Who | None:
+        return self.asker
 
 
 @dataclass
@@ -38,6 +50,7 @@ class Place:
     cameras: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"yard": ("main", "sub")})
     """Streams of each."""
     clock: FakeClock = field(default_factory=lambda: FakeClock(NOON + 3600 * US_PER_S))
+    rooms: Rooms = field(default_factory=lambda: Rooms(access=Everybody()))
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +83,7 @@ class Place:
 
     @property
     def app(self) -> FastAPI:
-        return make_app(self.site)
+        return make_app(self.site, self.rooms)
 
 
 @contextmanager

@@ -139,7 +139,7 @@ def test_what_nobody_thought_of_is_a_problem_behind_the_same_wall(
     def broken() -> dict[str, object]:
         raise ZeroDivisionError("of the status")
 
-    app = make_app(replace(here.site, status=broken))
+    app = make_app(replace(here.site, status=broken), here.rooms)
     with client(app) as session:
         answer = session.get("/api/status")
     assert answer.status_code == 500
@@ -158,7 +158,7 @@ def test_the_status_is_made_on_the_event_loop(here: Place) -> None:
         loops.append(asyncio._get_running_loop() is not None)
         return {}
 
-    with client(make_app(replace(here.site, status=status))) as session:
+    with client(make_app(replace(here.site, status=status), here.rooms)) as session:
         assert session.get("/api/status").status_code == 200
     assert loops == [True]
 
@@ -190,7 +190,7 @@ def test_a_taken_port_is_said_and_the_next_one_taken(caplog: pytest.LogCaptureFi
 async def test_the_server_ends_when_it_is_cancelled_and_leaves_signals_alone(here: Place) -> None:
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
-    task = asyncio.create_task(serve(make_app(here.site), listening))
+    task = asyncio.create_task(serve(make_app(here.site, here.rooms), listening))
     async with httpx.AsyncClient(trust_env=False) as session:
         assert (await session.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
     task.cancel()
@@ -203,7 +203,7 @@ async def test_the_server_ends_when_it_is_cancelled_and_leaves_signals_alone(her
 async def test_a_connection_that_never_says_what_it_wants_is_closed(here: Place) -> None:
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
-    task = asyncio.create_task(serve(make_app(here.site), listening))
+    task = asyncio.create_task(serve(make_app(here.site, here.rooms), listening))
     silent, slow, working = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
     slow[1].write(b"GET /healthz HTTP/1.1\r\nHost: local")
     for _ in range(3):

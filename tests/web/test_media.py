@@ -127,7 +127,7 @@ def test_the_head_of_a_kind_is_found_without_going_through_the_whole_range(here:
     site = here.site
     counted = Counted(**{one.name: getattr(site, one.name) for one in fields(site)})
     below = f"/api/play/yard/main/{NOON}/{NOON + 24 * hour}"
-    with client(make_app(counted)) as session:
+    with client(make_app(counted, here.rooms)) as session:
         assert session.get(f"{below}/init-{first.setup}.mp4").status_code == 200
         assert spans == [hour]
         assert session.get(f"{below}/init-{last.setup}.mp4").status_code == 200

@@ -99,7 +99,7 @@ def test_long_listings_take_turns_and_no_thread_from_the_rest(here: Place) -> No
         assert go_on.wait(10)
         return []
 
-    app = make_app(replace(here.site, running=running))
+    app = make_app(replace(here.site, running=running), here.rooms)
     with client(app) as session, ThreadPoolExecutor(10) as pool:
         address = f"/api/recordings/yard?from={NOON}&to={NOON + US_PER_S}"
         answers = [pool.submit(session.get, address) for _ in range(10)]

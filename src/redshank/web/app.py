@@ -19,6 +19,7 @@ from redshank.errors import ConfigError
 from redshank.web import answer, media, pictures, recordings, transcoding
 from redshank.web.guard import Wall, failed, guard
 from redshank.web.heavy import room
+from redshank.web.rooms import Rooms
 from redshank.web.site import WebSite, rechecked
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,17 @@ NEIGHBOURS = 50
 """Ports tried after the wanted one."""
 
 
-def make_app(site: WebSite) -> FastAPI:
+PARTS = (
+    # A transcoded chunk's name would also do for one that is not: it is looked for first.
+    transcoding,
+    media,
+    pictures,
+    recordings,
+)
+"""Modules with `routes`, in the order in which an address is looked for."""
+
+
+def make_app(site: WebSite, rooms: Rooms) -> FastAPI:
     """Everything under /api, and /healthz."""
     app = FastAPI(
         title="Redshank",
@@ -45,9 +56,9 @@ def make_app(site: WebSite) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.site = rechecked(site)
+    app.state.rooms = rooms
     app.state.heavy = room()
-    # A transcoded chunk's name would also do for one that is not: it is looked for first.
-    for part in (transcoding, media, pictures, recordings):
+    for part in PARTS:
         app.include_router(part.routes)
     answer.install(app)
     app.add_exception_handler(Exception, failed)

@@ -1,4 +1,4 @@
-"""Who may ask what. Until there are logins: whoever is on this machine, and only by this machine's own names.
+"""Who may ask what: every route says what it needs, one guard holds it against who asks.
 
 The server listens on loopback; a page of somebody else's, opened in a browser here, could still reach it: by a name of its own that
 points to 127.0.0.1 (DNS rebinding), so the Host header must be ours; or by asking 127.0.0.1 itself, of which the browser says that
@@ -7,11 +7,16 @@ another site's page does it (Sec-Fetch-Site, W3C Fetch Metadata; Origin, RFC 645
 
 from __future__ import annotations
 
-from fastapi import Request
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
+
+from fastapi import Depends, Request
 from fastapi.responses import Response
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from redshank.web.answer import problem
+from redshank.access.who import NOBODY, Verb, Who
+from redshank.web.answer import Problem, problem
 
 HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 SITES = frozenset({b"same-origin", b"none"})
@@ -25,8 +30,73 @@ HEADERS = (
 )
 
 
-async def guard(_request: Request) -> None:
-    """Every route passes here; a test walks the table. Logins and rights (issue 4) are to be filled in here and nowhere else."""
+COOKIE = "redshank"
+"""Holds the secret of a session."""
+Need = Verb | Literal["public", "signed in"]
+E = TypeVar("E", bound=Callable[..., Any])
+
+
+def needs(verb: Verb) -> Callable[[E], E]:
+    """Under a route's decorator: what one must be allowed to, to be answered. Its `Site` has only the cameras one may do that with."""
+    return _declared(verb)
+
+
+def public(endpoint: E) -> E:
+    """Anybody is answered: the log-in, health, the page's own files."""
+    return _declared("public")(endpoint)
+
+
+def signed_in(endpoint: E) -> E:
+    """Whoever is logged in is answered, about nothing but themselves."""
+    return _declared("signed in")(endpoint)
+
+
+def _declared(need: Need) -> Callable[[E], E]:
+    def declare(endpoint: E) -> E:
+        endpoint.__needs__ = need  # type: ignore[attr-defined]
+        return endpoint
+
+    return declare
+
+
+async def guard(connection: HTTPConnection) -> None:
+    """Every route and socket passes here, before anything else; one that says nothing of whom it answers answers nobody.
+
+    Raises Problem: 401 for nobody, 403 for a verb that is not theirs at all. A camera that is not theirs is not there: see `Site`.
+    """
+    need: Need | None = getattr(connection.scope.get("endpoint"), "__needs__", None)
+    who = await asker_of(connection)
+    state = connection.state
+    state.who, state.need = who or NOBODY, need
+    if need == "public":
+        return
+    if need is None:
+        raise Problem(403, "nobody may ask for this")
+    if who is None:
+        raise Problem(401, "log in first")
+    if isinstance(need, Verb) and not who.may(need):
+        raise Problem(403, "this is not among what you may do here")
+
+
+async def asker_of(connection: HTTPConnection) -> Who | None:
+    """By their cookie or token."""
+    door = connection.app.state.rooms.access
+    if door is None:
+        return None
+    scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
+    token = bearer.strip() if scheme.lower() == "bearer" else ""
+    address = connection.client.host if connection.client else ""
+    found: Who | None = await door.who(connection.cookies.get(COOKIE, ""), token, address)
+    return found
+
+
+async def _who(connection: HTTPConnection) -> Who:
+    who: Who = connection.state.who
+    return who
+
+
+Asker = Annotated[Who, Depends(_who)]
+"""For a route: `def route(who: Asker)`."""
 
 
 async def failed(_request: Request, _error: Exception) -> Response:

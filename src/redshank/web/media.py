@@ -8,6 +8,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from redshank.access.who import Verb
 from redshank.clock import US_PER_S, rfc3339
 from redshank.model import Segment
 from redshank.playback import hls, transcoded
@@ -16,6 +17,7 @@ from redshank.playback.movie import Movie, head_of, make_movie, present
 from redshank.web import transcoding
 from redshank.web.answer import Json, byte_range, same
 from redshank.web.asked import CHUNK, MP4, TRANSCODED, Asked, Range, Seq, asked, name_of, of_setup, segment_of
+from redshank.web.guard import needs
 from redshank.web.heavy import heavy
 from redshank.web.site import Site
 
@@ -27,6 +29,7 @@ TOLD = 20
 
 @routes.head("/{camera}/{stream}/{start}/{end}.mp4", include_in_schema=False)
 @routes.get("/{camera}/{stream}/{start}/{end}.mp4")
+@needs(Verb.HISTORY)
 def movie(request: Request, wanted: Range) -> Response:
     """The range as one MP4, to the picture; nothing is re-encoded. Any byte range of it."""
     choice = wanted.choice()
@@ -68,6 +71,7 @@ def _told(made: Movie) -> dict[str, str]:
 
 
 @routes.get("/{camera}/{stream}/{start}/{end}.json")
+@needs(Verb.HISTORY)
 async def described(request: Request, wanted: Range) -> Response:
     """What a range holds, before it is played."""
     return await heavy(request, lambda: JSONResponse(_described(wanted)))
@@ -98,6 +102,7 @@ def lost_of(segment: Segment) -> Json:
 
 
 @routes.get("/{camera}/{start}/{end}/master.m3u8")
+@needs(Verb.HISTORY)
 async def master(request: Request, site: Site, camera: str, start: str, end: str, codecs: str = "") -> Response:
     """Every stream of the camera that has footage in the range and that the browser can play."""
     streams = site.cameras()[camera].streams if camera in site.cameras() else ("",)
@@ -119,6 +124,7 @@ def _master(streams: Sequence[Asked], asks: str) -> Response:
 
 
 @routes.get("/{camera}/{stream}/{start}/{end}/index.m3u8")
+@needs(Verb.HISTORY)
 async def index(request: Request, wanted: Range) -> Response:
     """One stream. It grows while the range is still being recorded."""
     return await heavy(request, lambda: playlist(wanted, wanted.end))
@@ -138,12 +144,14 @@ def playlist(wanted: Asked, chunks_to: int) -> Response:
 
 
 @routes.get("/{camera}/{stream}/{start}/{end}/init-{setup}.mp4")
+@needs(Verb.HISTORY)
 def init(wanted: Range, setup: str) -> Response:
     """The head of the chunks of one kind."""
     return Response(hls.init(of_setup(wanted, setup), wanted.site.footage), media_type=MP4)
 
 
 @routes.get("/{camera}/{stream}/{start}/{end}/{seq}/{part}.m4s")
+@needs(Verb.HISTORY)
 def chunk(wanted: Range, seq: Seq, part: str) -> Response:
     """A few seconds."""
     segment = segment_of(wanted, seq)

@@ -11,18 +11,21 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
+from redshank.access.who import Verb
 from redshank.clock import rfc3339
 from redshank.media.codec_config import VIDEO_SCALE
 from redshank.playback import sprite
 from redshank.playback.instant import BACK_US, Instant, instant
 from redshank.playback.stretch import scaled
 from redshank.web.answer import Json, Problem, camera_of, stream_of, time_of
+from redshank.web.guard import needs
 from redshank.web.site import Site, WebSite, studio_of
 
 routes = APIRouter(prefix="/api")
 
 
 @routes.get("/picture/{camera}/{time}.jpg")
+@needs(Verb.HISTORY)
 async def picture(
     site: Site, camera: str, time: str, stream: str = "main", width: Annotated[int, Query(ge=16, le=8192)] = 1920
 ) -> Response:
@@ -43,12 +46,14 @@ async def picture(
 
 
 @routes.get("/sprites/{camera}/{day}/{hour}.json")
+@needs(Verb.HISTORY)
 def sprites(site: Site, camera: str, day: str, hour: int) -> Json:
     """What is where on an hour's sheet (UTC): a tile a minute."""
     return _sheet(site, camera, day, hour).json()
 
 
 @routes.get("/sprites/{camera}/{day}/{hour}.jpg")
+@needs(Verb.HISTORY)
 async def sprite_sheet(site: Site, camera: str, day: str, hour: int) -> Response:
     """The sheet itself; made when it is first asked for."""
     wanted = await run_in_threadpool(_sheet, site, camera, day, hour)

@@ -10,12 +10,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from redshank.access.who import Verb
 from redshank.clock import US_PER_S, rfc3339
 from redshank.model import Gap, Segment
 from redshank.retain import DAY_US
 from redshank.store import alerts, coverage, events, gaps, recordings
 from redshank.web.answer import Json, Problem, range_of, stream_of
 from redshank.web.asked import Asked
+from redshank.web.guard import needs, public
 from redshank.web.heavy import heavy
 from redshank.web.media import movie, playlist
 from redshank.web.site import Site, WebSite
@@ -30,12 +32,14 @@ CLIP_US = 3600 * US_PER_S
 
 
 @routes.get("/healthz")
+@public
 def healthz() -> Json:
     """Whether this process answers."""
     return {"ok": True}
 
 
 @routes.get("/api/openapi.json", include_in_schema=False)
+@needs(Verb.LIVE)
 def openapi(request: Request) -> Json:
     """OpenAPI 3.1 of all this."""
     described: Json = request.app.openapi()
@@ -43,18 +47,21 @@ def openapi(request: Request) -> Json:
 
 
 @routes.get("/api/status")
+@needs(Verb.LIVE)
 async def status(site: Site) -> Json:
     """How everything is, as `redshank status --json`. On the event loop: what it counts changes there."""
     return dict(site.status())
 
 
 @routes.get("/api/storage")
+@needs(Verb.CONFIGURE)
 def storage(site: Site) -> Json:
     """Volumes, what lies on them, how long it will last."""
     return dict(site.storage())
 
 
 @routes.get("/api/cameras")
+@needs(Verb.LIVE)
 def cameras(site: Site) -> Json:
     """Those that are configured, with what each has."""
     totals = site.store.read(recordings.totals)
@@ -110,6 +117,7 @@ Past = Annotated[Span, Depends(span)]
 
 
 @routes.get("/api/recordings/{camera}")
+@needs(Verb.HISTORY)
 async def listed(request: Request, wanted: Past) -> Response:
     """Files, gaps with their reasons, and how complete the range is."""
     start, end = range_of(wanted.start, wanted.end, MOST_US)
@@ -157,6 +165,7 @@ def _gap(one: Gap) -> Json:
 
 
 @routes.get("/api/timeline/{camera}")
+@needs(Verb.HISTORY)
 async def timeline(request: Request, wanted: Past, buckets: Annotated[int, Query(ge=1, le=5000)] = 1000) -> Response:
     """Coverage, most motion and the reason of what is missing, in evenly long buckets."""
     start, end = range_of(wanted.start, wanted.end, YEAR_US)
@@ -220,12 +229,14 @@ def _as_playlist(clip: Clip) -> Response:
 
 @routes.head("/api/alerts/{alert}/clip.mp4", include_in_schema=False)
 @routes.get("/api/alerts/{alert}/clip.mp4")
+@needs(Verb.HISTORY)
 def alert_movie(request: Request, clip: Annotated[Clip, Depends(alert_clip)]) -> Response:
     """An alert as one MP4; of an open one what there is so far."""
     return _as_movie(request, clip)
 
 
 @routes.get("/api/alerts/{alert}/clip.m3u8")
+@needs(Verb.HISTORY)
 def alert_playlist(clip: Annotated[Clip, Depends(alert_clip)]) -> Response:
     """An alert as HLS; of an open one a playlist that grows."""
     return _as_playlist(clip)
@@ -233,12 +244,14 @@ def alert_playlist(clip: Annotated[Clip, Depends(alert_clip)]) -> Response:
 
 @routes.head("/api/events/{event}/clip.mp4", include_in_schema=False)
 @routes.get("/api/events/{event}/clip.mp4")
+@needs(Verb.HISTORY)
 def event_movie(request: Request, clip: Annotated[Clip, Depends(event_clip)]) -> Response:
     """An event as one MP4; of one that goes on what there is so far."""
     return _as_movie(request, clip)
 
 
 @routes.get("/api/events/{event}/clip.m3u8")
+@needs(Verb.HISTORY)
 def event_playlist(clip: Annotated[Clip, Depends(event_clip)]) -> Response:
     """An event as HLS; of one that goes on a playlist that grows."""
     return _as_playlist(clip)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from starlette.requests import HTTPConnection
 
+from redshank.access.who import Verb, Who
 from redshank.blobs.base import Blobs
 from redshank.clock import US_PER_S, Clock
 from redshank.geometry import Polygon
@@ -78,10 +80,18 @@ def rechecked(site: WebSite) -> WebSite:
     return replace(site, footage=replace(site.footage, lost=lost))
 
 
-async def _site(request: Request) -> WebSite:
-    """What `make_app` was given."""
-    site: WebSite = request.app.state.site
-    return site
+async def _site(connection: HTTPConnection) -> WebSite:
+    """What `make_app` was given, with only the cameras that who asks may see for what the route needs."""
+    return seen_by(connection.app.state.site, connection.state.who, connection.state.need)
+
+
+def seen_by(site: WebSite, who: Who, need: object) -> WebSite:
+    """need: a verb, else no camera is seen."""
+
+    def cameras() -> Mapping[str, WebCamera]:
+        return {name: one for name, one in site.cameras().items() if isinstance(need, Verb) and who.may(need, name)}
+
+    return replace(site, cameras=cameras)
 
 
 Site = Annotated[WebSite, Depends(_site)]

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from redshank.access.who import Verb
 from redshank.errors import StoreError
 from redshank.model import Segment
 from redshank.playback import hls, transcoded
@@ -21,6 +22,7 @@ from redshank.playback.movie import head_of
 from redshank.playback.plan import Plan
 from redshank.playback.studio import TRANSCODE, Busy, Refused
 from redshank.web.asked import CHUNK, MP4, TRANSCODED, Asked, Range, Seq, name_of, of_setup, segment_of
+from redshank.web.guard import needs
 from redshank.web.site import studio_of
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ routes = APIRouter(prefix="/api/play")
 
 
 @routes.get("/{camera}/{stream}/{start}/{end}/init-{setup}.h264.mp4")
+@needs(Verb.HISTORY)
 async def init(wanted: Range, setup: str) -> Response:
     """The head of transcoded chunks."""
     site = wanted.site
@@ -46,6 +49,7 @@ async def init(wanted: Range, setup: str) -> Response:
 
 
 @routes.get("/{camera}/{stream}/{start}/{end}/{seq}/{part}.h264.m4s")
+@needs(Verb.HISTORY)
 async def chunk(wanted: Range, seq: Seq, part: str) -> Response:
     """A few seconds, transcoded."""
     segment = await run_in_threadpool(segment_of, wanted, seq)

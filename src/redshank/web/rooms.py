@@ -1,0 +1,34 @@
+"""What the web works with besides the site's footage: each optional, so that the rest answers when one is not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from redshank.access.who import Who
+from redshank.web.answer import Problem
+
+T = TypeVar("T")
+
+
+class Door(Protocol):
+    """Tells who asks (access/desk.py)."""
+
+    async def who(self, cookie: str, bearer: str, address: str) -> Who | None:
+        """Of a session cookie or an `Authorization: Bearer`; None when neither is known, any more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Of one site."""
+
+    access: Door | None = None
+    """None: nobody is let in."""
+
+
+def there(room: T | None, what: str) -> T:
+    """Raises Problem when it is not there."""
+    if room is None:
+        raise Problem(503, f"{what} is not there at the moment")
+    return room
