@@ -5,26 +5,29 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.ready-run
 DEV    := $(VENV)/.ready-dev
 BENCH  := $(VENV)/.ready-bench
+PAGE   := src/redshank/web/page/index.html
+UI     := $(shell find ui -not -path '*/node_modules*' -type f)
 
-.PHONY: help demo run test check bench torture format clean
+.PHONY: help demo run page test check bench torture format clean
 
 help:            ## what there is
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/ —/'
 
-demo: $(RUN)     ## two looping cameras, alerts and pictures in ./demo, until Ctrl-C
+demo: $(RUN) $(PAGE)  ## two looping cameras, alerts and pictures in ./demo, until Ctrl-C
 	@$(BIN)/redshank demo --dir demo
 
-run: $(RUN)      ## redshank run with your configuration
+run: $(RUN) $(PAGE)  ## redshank run with your configuration
 	@$(BIN)/redshank run
 
-test: $(DEV)     ## the fast tests
+test: $(DEV) $(PAGE)  ## the fast tests
 	@$(BIN)/pytest -q -n 2 --dist loadfile
 
-check: $(DEV)    ## format, lint, types, import order, tests: what CI runs
+check: $(DEV) $(PAGE)  ## format, lint, types, import order, tests: what CI runs
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v npm >/dev/null; then cd ui && npm run --silent check; fi
 	$(MAKE) --no-print-directory test
 
 bench: $(BENCH)  ## the figures of docs/reference/performance.md
@@ -33,12 +36,18 @@ bench: $(BENCH)  ## the figures of docs/reference/performance.md
 torture: $(DEV)  ## the numbered reliability tests at full length, into docs/reference/reliability.md; TEST=T14 for one
 	@REDSHANK_FIGURES=docs/reference/reliability.md $(BIN)/pytest -q -m "torture or slow" $(if $(TEST),-k $(TEST)) --timeout 3600
 
+page: $(PAGE)    ## the page in the browser, from ui/ (needs Node 20)
+
+$(PAGE): $(UI)
+	@if command -v npm >/dev/null; then cd ui && npm ci --no-progress --loglevel=error && npm run --silent build; \
+	  else echo "No Node here: the page is not built, the API works without it (Node 20 and \`make page\` build it)."; fi
+
 format: $(DEV)   ## let ruff tidy up
 	$(BIN)/ruff format src tests benchmarks
 	$(BIN)/ruff check --fix src tests benchmarks
 
 clean:           ## forget the virtual environment and the demo
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo ui/node_modules src/redshank/web/page
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from redshank.clock import Clock
 from redshank.errors import ConfigError
-from redshank.web import answer, media, pictures, recordings, transcoding
+from redshank.web import answer, media, pictures, recordings, shell, transcoding
 from redshank.web.guard import Wall, failed, guard
 from redshank.web.heavy import room
 from redshank.web.rooms import Rooms
@@ -62,6 +62,7 @@ def make_app(site: WebSite, rooms: Rooms) -> FastAPI:
         app.include_router(part.routes)
     answer.install(app)
     app.add_exception_handler(Exception, failed)
+    app.include_router(shell.routes)
     app.add_middleware(Wall)
     return app
 

@@ -1,0 +1,47 @@
+/** Who is logged in, and what they may do. */
+
+import { get, send, whenLoggedOut } from "./api";
+
+export type Verb = "live" | "history" | "export" | "delete" | "talk" | "configure";
+
+export interface Session {
+  state: "setup" | "login" | "in";
+  name: string;
+  role: "admin" | "operator" | "viewer" | "guest" | "";
+  /** Verb → cameras; null: every camera. */
+  rights: Partial<Record<Verb, string[] | null>>;
+  expires: string | null;
+  version: string;
+  https: boolean;
+  lan: boolean;
+  title: string;
+}
+
+class Mine {
+  now = $state<Session | null>(null);
+
+  constructor() {
+    whenLoggedOut(() => {
+      if (this.now?.state === "in") this.now = { ...this.now, state: "login", rights: {} };
+    });
+  }
+
+  async load() {
+    this.now = await get<Session>("/api/session");
+  }
+
+  /** Whether this may be done, with this camera or at all. */
+  may(verb: Verb, camera?: string): boolean {
+    const rights = this.now?.rights ?? {};
+    if (!(verb in rights)) return false;
+    const cameras = rights[verb];
+    return cameras === null || camera === undefined || (cameras?.includes(camera) ?? false);
+  }
+
+  async logOut() {
+    await send("POST", "/api/logout");
+    await this.load();
+  }
+}
+
+export const session = new Mine();
