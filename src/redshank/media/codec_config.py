@@ -78,6 +78,23 @@ def setup_of(formats: Sequence[StreamFormat], lead: int) -> str:
     return hashlib.sha256(repr((lead, said)).encode()).hexdigest()[:16]
 
 
+def codec_name(format: StreamFormat) -> str:
+    """RFC 6381, of a format that `video_format` or `audio_format` made: what a browser is asked whether it can play.
+
+    Video: ISO/IEC 14496-15 annex E.
+    """
+    record = format.extradata
+    match format.codec:
+        case "aac":
+            return f"mp4a.40.{record[0] >> 3 if record else 2}"
+        case "h264":
+            return f"avc1.{record[1:4].hex()}"
+    space, tier, profile = record[1] >> 6, record[1] >> 5 & 1, record[1] & 31
+    compatible = int(f"{int.from_bytes(record[2:6], 'big'):032b}"[::-1], 2)
+    constraints = "".join(f".{byte:x}" for byte in record[6:12].rstrip(b"\0"))
+    return f"hvc1.{'ABC'[space - 1] if space else ''}{profile}.{compatible:x}.{'LH'[tier]}{record[12]}{constraints}"
+
+
 # -- packets
 
 

@@ -79,7 +79,9 @@ class Made:
 
 
 @dataclass(slots=True)
-class _Sample:
+class Sample:
+    """One picture or sound frame, times in its track's ticks."""
+
     parts: list[bytes]
     size: int
     dts: int
@@ -88,7 +90,7 @@ class _Sample:
     duration: int = 0
 
 
-class _Track:
+class Track:
     """Samples of one track, on the file's timeline. The newest waits until the one after it tells how long it lasts."""
 
     def __init__(self, scale: int, lead: int, first: Packet, usual: int) -> None:
@@ -96,8 +98,8 @@ class _Track:
         self.lead = lead_ticks(lead, scale)
         self.usual = usual
         """Ticks of a sample that nothing follows: the last distance."""
-        self.waiting: _Sample | None = None
-        self.ready: list[_Sample] = []
+        self.waiting: Sample | None = None
+        self.ready: list[Sample] = []
         self._format: StreamFormat | None = None
         self._times, self._per = 1, 1
         self._last = -1
@@ -123,7 +125,7 @@ class _Track:
         """dts of the newest; -1 when nothing was pushed yet."""
         return self._last
 
-    def push(self, sample: _Sample) -> None:
+    def push(self, sample: Sample) -> None:
         """What waited lasts until this one."""
         self.settle(sample.dts)
         self.waiting, self._last = sample, sample.dts
@@ -137,7 +139,7 @@ class _Track:
         self.ready.append(self.waiting)
         self.waiting = None
 
-    def take(self) -> list[_Sample]:
+    def take(self) -> list[Sample]:
         ready, self.ready = self.ready, []
         return ready
 
@@ -157,8 +159,8 @@ class Muxer:
         self.formats = (video,) if audio is None else (video, audio)
         self.setup = setup_of(self.formats, lead)
         self.head_bytes = head_of(head, self.formats, lead)
-        self._video = _Track(VIDEO_SCALE, lead, first, VIDEO_SCALE // 25)
-        self._audio = _Track(audio.sample_rate, lead, first, _AAC_FRAME) if audio is not None else None
+        self._video = Track(VIDEO_SCALE, lead, first, VIDEO_SCALE // 25)
+        self._audio = Track(audio.sample_rate, lead, first, _AAC_FRAME) if audio is not None else None
         self._sound = sound
         self._known = frozenset(parameter_sets(video))
         self._prefix: tuple[StreamFormat, int] = (first.format, length_size(first.format))
@@ -192,7 +194,7 @@ class Muxer:
         if self._video.now < 0:
             dts, pts = 0, self._video.lead
         flags = KEY if packet.keyframe else DELTA
-        self._video.push(_Sample(parts, sum(map(len, parts)), dts, max(0, pts), flags))
+        self._video.push(Sample(parts, sum(map(len, parts)), dts, max(0, pts), flags))
         return [self._fragment()] if self._ends(dts, packet.keyframe) else []
 
     def finish(self, end: int | None) -> tuple[list[Made], bytes]:
@@ -216,7 +218,7 @@ class Muxer:
         if not data or abs(away) > MAX_STEP_S * VIDEO_SCALE:
             self.ignored += 1
             return
-        self._audio.push(_Sample([data], len(data), dts, pts, KEY))
+        self._audio.push(Sample([data], len(data), dts, pts, KEY))
 
     def _ends(self, dts: int, keyframe: bool) -> bool:
         """Whether the fragment is over before the picture that came last, decoded at `dts`."""
@@ -227,7 +229,7 @@ class Muxer:
         video = self._video.take()
         audio = self._audio.take() if self._audio is not None else []
         self._number += 1
-        head = _moof(self._number, video, audio)
+        head = moof(self._number, video, audio)
         parts = [part for sample in (*video, *audio) for part in sample.parts]
         whole = [head, struct.pack(">I4s", 8 + sum(map(len, parts)), b"mdat"), *parts]
         data = b"".join([*whole, seal(self._number, whole)])
@@ -273,7 +275,7 @@ def head_of(head: SegmentHead, formats: Sequence[StreamFormat], lead: int) -> by
     """`ftyp moov seal`. `formats` as `video_format` and `audio_format` make them."""
     made = struct.pack(">QQ", *[max(0, head.start // US_PER_S + _1904)] * 2)
     movie = struct.pack(">IQiH10x", 1000, 0, 1 << 16, 1 << 8) + _MATRIX + struct.pack(">24xI", len(formats) + 1)
-    tracks = [_trak(number, format, made, lead) for number, format in enumerate(formats, VIDEO)]
+    tracks = [trak(number, format, made, lead) for number, format in enumerate(formats, VIDEO)]
     extends = [full_box(b"trex", 0, 0, struct.pack(">5I", n + 1, 1, 0, 0, 0)) for n in range(len(formats))]
     said = json.dumps({"v": VERSION, **asdict(head)}, separators=(",", ":")).encode()
     parts = [
@@ -283,7 +285,8 @@ def head_of(head: SegmentHead, formats: Sequence[StreamFormat], lead: int) -> by
     return b"".join([*parts, seal(0, parts)])
 
 
-def _trak(number: int, format: StreamFormat, made: bytes, lead: int) -> bytes:
+def trak(number: int, format: StreamFormat, made: bytes, lead: int) -> bytes:
+    """made: `created, changed` as mvhd has them. lead: 1/100 s cut off by its edit list."""
     is_video = format.kind == "video"
     scale = format.time_base.denominator
     place = struct.pack(">IIQ8xhhhH", number, 0, 0, 0, 0, 0 if is_video else 1 << 8, 0)
@@ -305,7 +308,8 @@ def _trak(number: int, format: StreamFormat, made: bytes, lead: int) -> bytes:
     return box(b"trak", header, box(b"edts", edit), box(b"mdia", media, handler, box(b"minf", own, here, table)))
 
 
-def _moof(number: int, video: Sequence[_Sample], audio: Sequence[_Sample]) -> bytes:
+def moof(number: int, video: Sequence[Sample], audio: Sequence[Sample]) -> bytes:
+    """The box before the mdat that holds first the pictures, then the sound. number: of the fragment, from 1."""
     header = full_box(b"mfhd", 0, 0, struct.pack(">I", number))
     runs = [(track, samples) for track, samples in ((VIDEO, video), (AUDIO, audio)) if samples]
     data = 8 + len(header) + sum(RUN_OVERHEAD + SAMPLE.size * len(samples) for _, samples in runs) + 8
@@ -320,7 +324,7 @@ RUN_OVERHEAD = 8 + 20 + 20 + 20
 """Bytes of a traf beside its samples: traf, tfhd, tfdt and trun."""
 
 
-def _traf(track: int, samples: Sequence[_Sample], data: int) -> bytes:
+def _traf(track: int, samples: Sequence[Sample], data: int) -> bytes:
     """`data`: where its first sample lies, counted from the moof."""
     entries = [SAMPLE.pack(s.duration, s.size, s.flags, s.pts - s.dts) for s in samples]
     return box(

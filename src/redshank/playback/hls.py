@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from redshank.clock import US_PER_S, rfc3339
+from redshank.media.codec_config import codec_name
 from redshank.media.segment import AUDIO, VIDEO
 from redshank.model import Segment, StreamFormat
 from redshank.playback.footage import Footage, NoFootage
@@ -190,19 +191,4 @@ def master(variants: Iterable[Variant]) -> str:
 
 def codecs(formats: Mapping[int, StreamFormat]) -> str:
     """RFC 6381: what a browser is asked whether it can play."""
-    found = [_video_codec(formats[VIDEO])]
-    if AUDIO in formats:
-        config = formats[AUDIO].extradata
-        found.append(f"mp4a.40.{config[0] >> 3 if config else 2}")
-    return ",".join(found)
-
-
-def _video_codec(format: StreamFormat) -> str:
-    """ISO/IEC 14496-15 annex E."""
-    record = format.extradata
-    if format.codec == "h264":
-        return f"avc1.{record[1:4].hex()}"
-    space, tier, profile = record[1] >> 6, record[1] >> 5 & 1, record[1] & 31
-    compatible = int(f"{int.from_bytes(record[2:6], 'big'):032b}"[::-1], 2)
-    constraints = "".join(f".{byte:x}" for byte in record[6:12].rstrip(b"\0"))
-    return f"hvc1.{'ABC'[space - 1] if space else ''}{profile}.{compatible:x}.{'LH'[tier]}{record[12]}{constraints}"
+    return ",".join(codec_name(formats[track]) for track in (VIDEO, AUDIO) if track in formats)
