@@ -257,7 +257,9 @@ class Browser:
         return result
 
     def _connect(self, path: str) -> ClientConnection:
-        wanted = connect(f"ws://127.0.0.1:{self._port}{path}", proxy=None, max_size=None, compression=None)
+        url = f"ws://127.0.0.1:{self._port}{path}"
+        # It never answers to a polite end.
+        wanted = connect(url, proxy=None, max_size=None, compression=None, close_timeout=0.1)
         return self._open.enter_context(wanted)
 
     def close(self) -> None:
@@ -279,7 +281,7 @@ def browsing(*flags: str) -> Iterator[Browser]:
             browser = Browser(*_address(process, Path(folder)))
             yield browser
         finally:
-            # Its own process group: the zygote and the renderers go with it. It never answers to a polite end of each socket.
+            # Its own process group: the zygote and the renderers go with it.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             if browser is not None:
