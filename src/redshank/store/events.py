@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
-from redshank.model import SITE, Event
+from redshank.model import SITE, Alert, Event
 from redshank.store.rows import event_in, event_out, upsert
 from redshank.store.schema import events
 
@@ -14,6 +14,13 @@ from redshank.store.schema import events
 def save(conn: Connection, event: Event, site: str = SITE) -> None:
     """Insert, or update as it grows."""
     upsert(conn, events, event_out(event, site))
+
+
+def led_to(conn: Connection, alert: Alert, site: str = SITE) -> None:
+    """Its objects' events led to this alert, where they have led to none before."""
+    e = events.c
+    mine = (e.site == site) & e.id.in_(alert.tracks) & (e.alert == "")
+    conn.execute(update(events).where(mine).values(alert=alert.id))
 
 
 def get(conn: Connection, id: str, site: str = SITE) -> Event | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, Table
 
 from redshank.store import schema_access as schema_access  # whoever reads the metadata here gets those tables too
+from redshank.store import schema_review as schema_review
 from redshank.store.columns import count, json, metadata, number, site, text, time
 
 HEAD = "0003"
@@ -49,7 +50,9 @@ events = Table(
     time("best_time", "when it was seen best: time of its still", nullable=True),
     json("zones", "names of every zone entered so far"),
     json("data", "anything else, by name"),
-    Index("events_by_time", "site", "start"),
+    text("alert", "the first alert it led to, or empty", server_default=""),
+    # What a list of events can be filtered by lies in the index it is read in (store/search.py).
+    Index("events_by_time", "site", "start", "id", "kind", "camera", "label", "alert", "zones"),
     Index("events_by_camera", "site", "camera", "start"),
     Index("events_open", "site", "end", "camera"),
     Index("events_spans", "site", "camera", "kind", "start", "end"),  # holds all that retention asks of an event
@@ -101,7 +104,8 @@ alerts = Table(
     Column("grouped", Integer, nullable=False, comment="further triggers the rule's rate limit put into this alert"),
     text("reason", "why it closed: ended, lost, restarted, rule removed …"),
     Index("alerts_open", "site", "state"),
-    Index("alerts_by_time", "site", "opened"),
+    Index("alerts_by_time", "site", "opened", "id", "camera", "label", "rule", "severity", "state", "zones"),
+    Index("alerts_counts", "site", "camera", "label", "rule", "severity", "state", "zones", "opened"),
     Index("alerts_by_camera", "site", "camera", "opened"),
     comment="incidents a user wants to know of",
 )

@@ -22,7 +22,11 @@ def upgrade() -> None:
     _tickets()
     _tokens()
     _users()
+    _reviews()
+    _seen_items()
+    _exports()
     _indexes()
+    _searches()
 
 
 def _attempts() -> None:
@@ -155,6 +159,83 @@ def _users() -> None:
         sa.PrimaryKeyConstraint("id"),
         comment="people with an account",
     )
+
+
+def _reviews() -> None:
+    op.create_table(
+        "reviews",
+        _site(),
+        _text("kind", "alert, event, or miss: something that nothing was said of"),
+        _text("item", "id of the alert or event; of a miss its own, UUIDv7"),
+        _text("camera", "camera id"),
+        _time("time", "when it happened"),
+        _text("label", "what it was, of a miss"),
+        _text("mark", "right, wrong, missed, or empty"),
+        _text("note", "in the reviewer's words"),
+        _json("boxes", "[{time, label, box}] as they should have been"),
+        _text("who", "name of the last reviewer"),
+        _time("updated", "last change"),
+        sa.PrimaryKeyConstraint("site", "kind", "item"),
+        comment="what the site's people say about an item",
+    )
+    op.create_index("reviews_by_mark", "reviews", ["site", "mark", "kind", "time", "camera"], unique=False)
+
+
+def _seen_items() -> None:
+    op.create_table(
+        "seen_items",
+        _site(),
+        _text("user", "user id"),
+        _text("kind", "alert or event"),
+        _text("item", "id of the alert or event"),
+        _time("time", "when they looked it over"),
+        sa.PrimaryKeyConstraint("site", "user", "kind", "item"),
+        comment="what each user has reviewed",
+    )
+
+
+def _exports() -> None:
+    op.create_table(
+        "exports",
+        _text("id", "UUIDv7"),
+        _site(),
+        _text("owner", "id of the user or token that asked for it"),
+        _text("name", "of the owner, for people"),
+        _text("kind", "clip, evidence or timelapse"),
+        _json("cameras", "camera ids"),
+        _time("start", "of the range"),
+        _time("end", "of the range"),
+        _text("status", "queued, running, done, failed"),
+        _text("error", "why it failed, or what is missing in it"),
+        _text("file", "its name in the folder of exports; empty until it is there"),
+        sa.Column("bytes", sa.BigInteger(), nullable=False, comment="size of the file"),
+        sa.Column("done", sa.Float(), nullable=False, comment="share that is made, 0-1"),
+        _time("created", "when it was asked for"),
+        _time("updated", "last change"),
+        sa.PrimaryKeyConstraint("id"),
+        comment="footage people had put into files",
+    )
+    op.create_index("exports_by_time", "exports", ["site", "created"], unique=False)
+
+
+def _searches() -> None:
+    """What a list can be filtered by goes into the index it is read in; which alert an event led to, into its row."""
+    alert = sa.Column(
+        "alert", sa.Text(), server_default="", nullable=False, comment="the first alert it led to, or empty"
+    )
+    op.add_column("events", alert)
+    op.execute(
+        "UPDATE events SET alert = coalesce((SELECT min(v.alert) FROM verdicts v"
+        " WHERE v.site = events.site AND v.track = events.id AND v.alert <> ''), '') WHERE kind = 'track'"
+    )
+    op.drop_index("events_by_time", "events")
+    op.create_index(
+        "events_by_time", "events", ["site", "start", "id", "kind", "camera", "label", "alert", "zones"], unique=False
+    )
+    op.drop_index("alerts_by_time", "alerts")
+    facets = ["camera", "label", "rule", "severity", "state", "zones"]
+    op.create_index("alerts_by_time", "alerts", ["site", "opened", "id", *facets], unique=False)
+    op.create_index("alerts_counts", "alerts", ["site", *facets, "opened"], unique=False)
 
 
 def _indexes() -> None:
