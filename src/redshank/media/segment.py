@@ -273,16 +273,22 @@ def tail_of(keyframes: Sequence[tuple[int, int]]) -> bytes:
 
 def head_of(head: SegmentHead, formats: Sequence[StreamFormat], lead: int) -> bytes:
     """`ftyp moov seal`. `formats` as `video_format` and `audio_format` make them."""
-    made = struct.pack(">QQ", *[max(0, head.start // US_PER_S + _1904)] * 2)
-    movie = struct.pack(">IQiH10x", 1000, 0, 1 << 16, 1 << 8) + _MATRIX + struct.pack(">24xI", len(formats) + 1)
+    said = json.dumps({"v": VERSION, **asdict(head)}, separators=(",", ":")).encode()
+    created = max(0, head.start // US_PER_S + _1904)
+    parts = movie(formats, lead, created, box(b"uuid", UUID, said))
+    return b"".join([*parts, seal(0, parts)])
+
+
+def movie(formats: Sequence[StreamFormat], lead: int, created: int, *more: bytes) -> list[bytes]:
+    """`ftyp moov` of a fragmented movie. created: seconds since 1904. more: boxes at the end of the moov."""
+    made = struct.pack(">QQ", created, created)
+    header = struct.pack(">IQiH10x", 1000, 0, 1 << 16, 1 << 8) + _MATRIX + struct.pack(">24xI", len(formats) + 1)
     tracks = [trak(number, format, made, lead) for number, format in enumerate(formats, VIDEO)]
     extends = [full_box(b"trex", 0, 0, struct.pack(">5I", n + 1, 1, 0, 0, 0)) for n in range(len(formats))]
-    said = json.dumps({"v": VERSION, **asdict(head)}, separators=(",", ":")).encode()
-    parts = [
+    return [
         box(b"ftyp", b"iso6", struct.pack(">I", 1), b"iso6", b"iso5", b"mp41"),
-        box(b"moov", full_box(b"mvhd", 1, 0, made, movie), *tracks, box(b"mvex", *extends), box(b"uuid", UUID, said)),
+        box(b"moov", full_box(b"mvhd", 1, 0, made, header), *tracks, box(b"mvex", *extends), *more),
     ]
-    return b"".join([*parts, seal(0, parts)])
 
 
 def trak(number: int, format: StreamFormat, made: bytes, lead: int) -> bytes:
