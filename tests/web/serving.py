@@ -33,10 +33,13 @@ class Everybody:
     """A door that lets everybody in, as an administrator; or as whom it is told."""
 
     def __init__(self, who: Who | None = None) -> None:
-        self.asker = who or Who("user", "u1", "admin", Role.ADMIN, ROLE_RIGHTS[Role.ADMIN])
+        self.asker: Who | None = who or Who("user", "u1", "admin", Role.ADMIN, ROLE_RIGHTS[Role.ADMIN])
 
     async def who(self, cookie: str, bearer: str, address: str) -> Who | None:
         return self.asker
+
+    async def still(self, who: Who) -> bool:
+        return self.asker == who
 
 
 @dataclass

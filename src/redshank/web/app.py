@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from redshank.clock import Clock
 from redshank.errors import ConfigError
-from redshank.web import answer, media, pictures, recordings, shell, transcoding
+from redshank.web import alerts, answer, glancing, media, pictures, recordings, shell, transcoding, updates
 from redshank.web.guard import Wall, failed, guard
 from redshank.web.heavy import room
 from redshank.web.rooms import Rooms
@@ -36,11 +36,14 @@ NEIGHBOURS = 50
 
 
 PARTS = (
+    glancing,
     # A transcoded chunk's name would also do for one that is not: it is looked for first.
     transcoding,
     media,
     pictures,
     recordings,
+    alerts,
+    updates,
 )
 """Modules with `routes`, in the order in which an address is looked for."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from redshank.access.who import Who
+from redshank.live.pictures import Stills
+from redshank.news import News
 from redshank.web.answer import Problem
+from redshank.web.review import Review
 
 T = TypeVar("T")
 
@@ -18,6 +21,10 @@ class Door(Protocol):
         """Of a session cookie or an `Authorization: Bearer`; None when neither is known, any more."""
         ...
 
+    async def still(self, who: Who) -> bool:
+        """Whether they still may what they might when they came in: for a socket that stays open."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
@@ -25,6 +32,9 @@ class Rooms:
 
     access: Door | None = None
     """None: nobody is let in."""
+    news: News | None = None
+    review: Review = field(default_factory=Review)
+    stills: Stills | None = None
 
 
 def there(room: T | None, what: str) -> T:
