@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from redshank.model import SITE, Alert
 from redshank.store.rows import alert_in, alert_out, upsert
@@ -19,6 +19,11 @@ def save(conn: Connection, alert: Alert, grouped: int = 0, reason: str = "", sit
 def get(conn: Connection, id: str, site: str = SITE) -> Alert | None:
     row = conn.execute(select(alerts).where(alerts.c.site == site, alerts.c.id == id)).mappings().first()
     return None if row is None else alert_in(row)
+
+
+def row(conn: Connection, id: str, site: str = SITE) -> RowMapping | None:
+    """Everything the database has of it."""
+    return conn.execute(select(alerts).where(alerts.c.site == site, alerts.c.id == id)).mappings().first()
 
 
 def grouped(conn: Connection, id: str, site: str = SITE) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from redshank.model import SITE, Alert, Event
 from redshank.store.rows import event_in, event_out, upsert
@@ -26,6 +26,11 @@ def led_to(conn: Connection, alert: Alert, site: str = SITE) -> None:
 def get(conn: Connection, id: str, site: str = SITE) -> Event | None:
     row = conn.execute(select(events).where(events.c.site == site, events.c.id == id)).mappings().first()
     return None if row is None else event_in(row)
+
+
+def row(conn: Connection, id: str, site: str = SITE) -> RowMapping | None:
+    """Everything the database has of it."""
+    return conn.execute(select(events).where(events.c.site == site, events.c.id == id)).mappings().first()
 
 
 def unfinished(conn: Connection, camera: str | None = None, site: str = SITE) -> list[Event]:

@@ -41,6 +41,8 @@ class Wanted:
     """A filter. An empty tuple asks for any; `cameras` are those one may see at all, of which there may be none."""
 
     cameras: tuple[str, ...]
+    chosen: tuple[str, ...] = ()
+    """Out of `cameras`."""
     user: str = ""
     """Whose `reviewed` it is."""
     labels: tuple[str, ...] = ()
@@ -123,7 +125,7 @@ def _rows(conn: Connection, table: Table, time: str, page: tuple[Select[Any], in
 
 def _filters(table: Table, time: str, wanted: Wanted, site: str) -> list[ColumnElement[bool]]:
     t = table.c
-    found: list[ColumnElement[bool]] = [t.camera.in_(wanted.cameras)]
+    found: list[ColumnElement[bool]] = [t.camera.in_(wanted.chosen or wanted.cameras)]
     found += [] if wanted.start is None else [t[time] >= wanted.start]
     found += [] if wanted.end is None else [t[time] < wanted.end]
     columns = {

@@ -1,0 +1,35 @@
+"""What looking back works with besides footage: pictures of alerts, rules, the site's clock on the wall."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from redshank.blobs.base import Blobs
+from redshank.rules.rule import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Of one site. Everything may be called from any thread."""
+
+    pictures: Blobs | None = None
+    """Where `alert.compose` keeps the pictures of alerts."""
+    rules: Callable[[], Mapping[str, Rule]] = dict
+    """Those that hold now, by name."""
+    zone: Callable[[], ZoneInfo] = lambda: ZoneInfo("UTC")
+    """In which days are counted."""
+
+
+async def _review(connection: HTTPConnection) -> Review:
+    found: Review = connection.app.state.rooms.review
+    return found
+
+
+Reviewing = Annotated[Review, Depends(_review)]
+"""For a route: `def route(review: Reviewing)`."""
