@@ -13,7 +13,8 @@ import sys
 from collections.abc import Iterator
 
 from redshank.clock import SystemClock
-from redshank.judge import Changes, Judge, JudgeSettings
+from redshank.judge import Judge
+from redshank.judgement import Changes, JudgeSettings
 from redshank.model import Observation
 from redshank.rules.rule import Rule
 from redshank.store.base import Store

@@ -38,7 +38,7 @@ FOREIGN = {
     "onnxruntime": {"vision", "doctor.py"},
     "openvino": {"vision", "doctor.py"},
     "lap": {"vision"},
-    "sqlalchemy": {"store", "judge", "judge.py", "notify.py", "shelf.py"},
+    "sqlalchemy": {"store", "judge", "judge.py", "judgement.py", "notify.py", "shelf.py"},
     "alembic": {"store"},
     "aiokafka": {"bus"},
     "aiosmtplib": {"alert"},

@@ -19,7 +19,8 @@ from redshank.bus.messages import encode
 from redshank.clock import US_PER_S, SystemClock
 from redshank.errors import BusError, SourceError
 from redshank.hub import Hub, Links, Watched, jpeg_size
-from redshank.judge import Judge, JudgeSettings
+from redshank.judge import Judge
+from redshank.judgement import JudgeSettings
 from redshank.model import Alert, CameraStatus, Observation
 from redshank.pipe import Note
 from redshank.store.base import Store

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from redshank.clock import SystemClock
-from redshank.judge import WAITING, Changes, Judge, JudgeSettings
+from redshank.judge import WAITING, Judge
+from redshank.judgement import Changes, JudgeSettings
 from redshank.model import Alert, Condition, Observation, TrackState
 from redshank.rules.rule import Rule, default_rule
 from redshank.store import alerts, events, outbox, state, verdicts

@@ -73,6 +73,7 @@ async def _run(config: Path | None, data: Path | None, view: View | None, worker
     with status.owned(folder):
         # Only now, so that a second one on this folder is refused at once.
         from redshank.backup.start import at_start
+        from redshank.configuration import Configuration
         from redshank.site import Site
 
         logs.to_file(folder / "redshank.log", also_stderr=view is None)
@@ -87,7 +88,8 @@ async def _run(config: Path | None, data: Path | None, view: View | None, worker
         for told in healed:
             log.error("%s", told)
         try:
-            await Site(loaded, folder, clock, view, workers, healed).run()
+            configuration = Configuration(config, folder, clock, os.environ)
+            await Site(loaded, folder, clock, view, workers, healed, configuration).run()
         finally:
             if view is not None:
                 view.stop()

@@ -28,7 +28,8 @@ from redshank.bus.messages import TOPICS, Value, decode, encode, envelope
 from redshank.clock import Clock, new_id
 from redshank.errors import BusError, SourceError
 from redshank.geometry import Polygon
-from redshank.judge import Changes, Judge
+from redshank.judge import Judge
+from redshank.judgement import Changes
 from redshank.model import Alert, CameraState, CameraStatus, Detection, Event, Observation
 from redshank.pipe import Note
 from redshank.process.settings import StillRequest

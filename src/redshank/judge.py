@@ -14,25 +14,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection
-
 from redshank.clock import US_PER_S, Clock, new_id
-from redshank.model import SITE, Alert, Condition, Event, Notification, Observation, Verdict
+from redshank.judgement import Batch, Changes, JudgeSettings, tidy, write
+from redshank.model import Alert, Observation, Verdict
 from redshank.rules import incident, scene_json
 from redshank.rules import state as state_json
 from redshank.rules.incident import Change, Incident, fold
-from redshank.rules.rule import Rule, ZoneLabels, Zones, default_rule
+from redshank.rules.rule import Rule, default_rule
 from redshank.rules.scene import Scene, SceneSettings, View, finish, view
 from redshank.rules.state import RuleState
 from redshank.rules.step import step
-from redshank.store import alerts, events, outbox, state, verdicts
+from redshank.store import alerts, state
 from redshank.store.base import Store, is_bug
-from redshank.store.outbox import Wanted
 
 log = logging.getLogger(__name__)
 
@@ -42,48 +40,6 @@ GROUP = 200
 """Of them in one transaction, at most."""
 MEMORY_S = 5.0
 """While objects are there, what is known of them is written at least so often, for a restart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What one commit made known, in order. The values are what the database now holds or held on the way there."""
-
-    events: tuple[Event, ...] = ()
-    alerts: tuple[Alert, ...] = ()
-    verdicts: tuple[Verdict, ...] = ()
-    notifications: tuple[Notification, ...] = ()
-    """New rows of the outbox, suppressed ones included."""
-    grouped: Mapping[str, int] = field(default_factory=dict)
-    """Alert id → further triggers put into it by the rate limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeSettings:
-    """What the judge is told of the world."""
-
-    channels: Mapping[str, bool] = field(default_factory=dict)
-    """Every working channel → whether it can change a message it sent."""
-    zones: Zones = field(default_factory=dict)
-    zone_labels: ZoneLabels = field(default_factory=dict)
-    scene: SceneSettings = field(default_factory=SceneSettings)
-    """For every camera; its zones are taken from the two above."""
-    cameras: Collection[str] | None = None
-    """Those configured: what is still open of others is closed at start. None = do not look."""
-    site: str = SITE
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """What one observation changed. Immutable, so it is encoded only when it is committed."""
-
-    camera: str
-    time: int
-    scene: Scene
-    states: Mapping[str, RuleState]
-    events: tuple[Event, ...] = ()
-    changes: tuple[tuple[Rule, Change], ...] = ()
-    verdicts: tuple[tuple[Verdict, str], ...] = ()
-    """Each with the alert it changed."""
 
 
 @dataclass(slots=True)
@@ -110,14 +66,15 @@ class Judge:
     ) -> None:
         """`heard` is called on the event loop after each commit and must not block. No rules = `default_rule()`."""
         self._settings = settings or JudgeSettings()
-        zones, labels = self._settings.zones, self._settings.zone_labels
-        self._rules = [replace(rule, polygons=zones, zone_labels=labels) for rule in rules or [default_rule()]]
+        self._rules = _complete(rules, self._settings)
         self._store = store
         self._clock = clock
         self._heard = heard
         self._cameras: dict[str, _Camera] = {}
-        self._queue: asyncio.Queue[_Batch] = asyncio.Queue(WAITING)
+        self._queue: asyncio.Queue[Batch] = asyncio.Queue(WAITING)
         self._task: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
+        """One observation or one change of the rules at a time: batches of a camera are queued in the order they were made."""
         self.observed = 0
         self.repeated = 0
         """Observations ignored because they (or later ones of their stream) were judged before."""
@@ -143,7 +100,7 @@ class Judge:
             elif any(one.name == rule for one in self._rules):
                 self._camera(camera).states[rule] = state_json.from_json(value)
         orphans = self._resume(live)
-        await asyncio.wrap_future(self._store.write(partial(_tidy, self._settings, orphans, self._clock.now())))
+        await asyncio.wrap_future(self._store.write(partial(tidy, self._settings, orphans, self._clock.now())))
         self._task = asyncio.create_task(self._commit_forever(), name="judge-commit")
 
     async def observe(self, observation: Observation) -> None:
@@ -151,27 +108,41 @@ class Judge:
 
         Returns when what changed is queued for commit, see `settle`. Raises what ended the commit task, if anything did.
         """
-        camera = self._camera(observation.camera)
-        if camera.scene.has_seen(observation):
-            self.repeated += 1
-            return
-        self.observed += 1
-        seen = view(camera.settings, camera.scene, observation, new_id)
-        batch = self._step(camera, seen)
-        if batch is not None:
-            await self._unless_ended(self._queue.put(batch))
+        async with self._turn:
+            if self._removed(observation.camera):
+                return  # said before it was switched off
+            camera = self._camera(observation.camera)
+            if camera.scene.has_seen(observation):
+                self.repeated += 1
+                return
+            self.observed += 1
+            seen = view(camera.settings, camera.scene, observation, new_id)
+            await self._queue_up(self._step(camera, seen))
 
     async def finish(self, observation: Observation) -> None:
         """A source has ended for good (a clip): end its objects and close its alerts. Only camera and time are looked at."""
-        camera = self._camera(observation.camera)
-        seen = finish(camera.scene, observation)
-        batch = self._step(camera, seen)
-        if batch is not None:
-            await self._unless_ended(self._queue.put(batch))
+        async with self._turn:
+            camera = self._camera(observation.camera)
+            await self._queue_up(self._step(camera, finish(camera.scene, observation)))
+
+    async def change(self, rules: Sequence[Rule], settings: JudgeSettings) -> None:
+        """Other rules, zones, channels or cameras, from the next observation on.
+
+        What is known of a rule that stays is kept. Alerts still open of one that is gone, or of a camera that is, are closed.
+        """
+        async with self._turn:
+            self._settings, self._rules = settings, _complete(rules, settings)
+            for name in list(self._cameras):
+                for batch in self._changed(name):
+                    await self._queue_up(batch)
 
     async def settle(self) -> None:
         """Wait until everything observed so far is committed and heard. Raises what ended the commit task, if anything did."""
         await self._unless_ended(self._queue.join())
+
+    async def _queue_up(self, batch: Batch | None) -> None:
+        if batch is not None:
+            await self._unless_ended(self._queue.put(batch))
 
     async def _unless_ended(self, waiting: Coroutine[Any, Any, None]) -> None:
         """Wait for this, but not for a commit task that is no more: nobody would ever take what is queued."""
@@ -189,7 +160,7 @@ class Judge:
             return 0
         for name, camera in self._cameras.items():
             if camera.scene.known and not self._queue.full():
-                self._queue.put_nowait(_Batch(name, camera.written, camera.scene, dict(camera.states)))
+                self._queue.put_nowait(Batch(name, camera.written, camera.scene, dict(camera.states)))
         joined = asyncio.ensure_future(self._queue.join())
         await asyncio.wait([joined, self._task], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
         if not joined.done():
@@ -205,12 +176,14 @@ class Judge:
     def _camera(self, name: str) -> _Camera:
         found = self._cameras.get(name)
         if found is None:
-            zones, labels = self._settings.zones.get(name, {}), self._settings.zone_labels.get(name, {})
-            found = _Camera(replace(self._settings.scene, polygons=zones, zone_labels=labels))
-            self._cameras[name] = found
+            found = self._cameras[name] = _Camera(self._scene_settings(name))
         return found
 
-    def _step(self, camera: _Camera, seen: View) -> _Batch | None:
+    def _scene_settings(self, name: str) -> SceneSettings:
+        zones, labels = self._settings.zones.get(name, {}), self._settings.zone_labels.get(name, {})
+        return replace(self._settings.scene, polygons=zones, zone_labels=labels)
+
+    def _step(self, camera: _Camera, seen: View) -> Batch | None:
         """Step every rule; None when there is nothing to write."""
         observation = seen.observation
         camera.scene = seen.scene
@@ -231,7 +204,7 @@ class Judge:
         if not (seen.events or kept or due):
             return None
         camera.written = observation.time
-        return _Batch(
+        return Batch(
             observation.camera,
             observation.time,
             camera.scene,
@@ -240,6 +213,27 @@ class Judge:
             tuple(changes),
             tuple(kept),
         )
+
+    def _changed(self, name: str) -> Iterable[Batch | None]:
+        """A camera under the new settings: what has to be written of it."""
+        camera, now = self._cameras[name], self._clock.now()
+        camera.settings = self._scene_settings(name)
+        if self._removed(name):
+            yield self._step(camera, finish(camera.scene, Observation(name, "", camera.scene.epoch, 0, now)))
+            yield self._closed(name, camera, camera.incidents, "camera removed")
+            del self._cameras[name]
+            return
+        applying = {rule.name for rule in self._rules if rule.applies(name)}
+        camera.states = {rule: known for rule, known in camera.states.items() if rule in applying}
+        yield self._closed(name, camera, camera.incidents.keys() - applying, "rule removed")
+
+    def _closed(self, name: str, camera: _Camera, rules: Iterable[str], why: str) -> Batch | None:
+        """With every open alert of these rules closed; told to nobody but the bus, since nobody wants news of them any more."""
+        now, changes = self._clock.now(), []
+        for rule in list(rules):
+            shut = [incident.close(one, now, why) for one in camera.incidents.pop(rule) if one.alert.state == "open"]
+            changes += [(Rule(rule, channels=()), Change(one, "close")) for one in shut]
+        return Batch(name, now, camera.scene, dict(camera.states), changes=tuple(changes)) if changes else None
 
     def _resume(self, live: Sequence[tuple[Alert, int]]) -> list[Incident]:
         """Take open alerts up again where their objects are known; those that cannot go on, closed."""
@@ -274,11 +268,11 @@ class Judge:
             for _ in group:
                 self._queue.task_done()
 
-    async def _commit(self, group: Sequence[_Batch]) -> None:
+    async def _commit(self, group: Sequence[Batch]) -> None:
         """Try until it is written: 1 s between tries, growing to 10 s. What can never be written is parked, alone."""
         wait_s = 1.0
         while True:
-            done = self._store.write(partial(_write, self._settings, group, self._clock.now()))
+            done = self._store.write(partial(write, self._settings, group, self._clock.now()))
             written = asyncio.wrap_future(done)
             await asyncio.wait([written])
             error = written.exception()
@@ -295,7 +289,7 @@ class Judge:
             await self._clock.sleep(wait_s)
             wait_s = min(10.0, wait_s * 2)
 
-    async def _park(self, group: Sequence[_Batch], error: BaseException) -> None:
+    async def _park(self, group: Sequence[Batch], error: BaseException) -> None:
         """One of the group is wrong: commit the others, give up that one loudly rather than stop all alerts."""
         if len(group) > 1:
             for batch in group:
@@ -309,90 +303,7 @@ class Judge:
             self._heard(changes)
 
 
-def _write(settings: JudgeSettings, group: Sequence[_Batch], now: int, conn: Connection) -> Changes:
-    """One transaction, on the store's writer thread. Of values that changed several times only the last is written."""
-    site = settings.site
-    for (camera, name), (time, value) in _states(group).items():
-        state.save(conn, camera, name, time, value, site)
-    for event in {event.id: event for batch in group for event in batch.events}.values():
-        events.save(conn, event, site)
-    last = {change.incident.alert.id: change.incident for batch in group for _, change in batch.changes}
-    for one in last.values():
-        alerts.save(conn, one.alert, one.grouped, one.reason, site)
-    queued: list[Notification] = []
-    cooldowns: dict[str, Condition] = {}
-    for batch in group:
-        for rule, change in batch.changes:
-            rows = _notify(settings, rule, change, now, conn)
-            queued += rows
-            if change.kind == "open" and rule.cooldown_s > 0:
-                cooldowns[change.incident.alert.id] = _cooling(rule, rows)
-    kept = [_explained(*verdict, cooldowns) for batch in group for verdict in batch.verdicts]
-    verdicts.add(conn, kept, site)
-    return Changes(
-        tuple(event for batch in group for event in batch.events),
-        tuple(change.incident.alert for batch in group for _, change in batch.changes if change.kind != "count"),
-        tuple(verdict for verdict, _ in kept),
-        tuple(queued),
-        {id: one.grouped for id, one in last.items() if one.grouped},
-    )
-
-
-def _states(group: Sequence[_Batch]) -> dict[tuple[str, str], tuple[int, Any]]:
-    """(camera, rule) → (time, JSON), the newest of the group; the rule "" is the scene."""
-    found: dict[tuple[str, str], tuple[int, Any]] = {}
-    for batch in {batch.camera: batch for batch in group}.values():
-        found[batch.camera, ""] = batch.time, scene_json.to_json(batch.scene)
-        for rule, value in batch.states.items():
-            found[batch.camera, rule] = batch.time, state_json.to_json(value)
-    return found
-
-
-def _notify(settings: JudgeSettings, rule: Rule, change: Change, now: int, conn: Connection) -> list[Notification]:
-    """Rows of the outbox for one change, one per channel that takes this kind of news."""
-    if change.kind == "count" or rule.severity == "quiet":
-        return []
-    alert = change.incident.alert
-    queued = []
-    for channel in settings.channels if rule.channels is None else rule.channels:
-        can_update = settings.channels.get(channel)
-        if can_update is None:
-            continue
-        takes = change.kind == "open" or can_update or (change.kind == "close" and rule.notify_close)
-        if takes:
-            key = _cooldown(rule, alert)
-            happened = alert.closed or alert.updated
-            wanted = Wanted(new_id(now), alert.id, channel, change.kind, happened, now, key, rule.cooldown_s)
-            row = outbox.queue(conn, wanted, settings.site)
-            queued += [] if row is None else [row]
-    return queued
-
-
-def _cooling(rule: Rule, rows: Sequence[Notification]) -> Condition:
-    """What the cooldown did to the messages of an alert that opened."""
-    held = "; ".join(f"{row.channel}: {row.error}" for row in rows if row.status == "suppressed")
-    return Condition("cooldown", f"{rule.cooldown_s:g} s since the last message", held or "over", not held)
-
-
-def _explained(verdict: Verdict, alert: str, cooldowns: Mapping[str, Condition]) -> tuple[Verdict, str]:
-    """An opening verdict with what its cooldown did, which only the outbox knows."""
-    if verdict.change == "open" and alert in cooldowns:
-        verdict = replace(verdict, conditions=(*verdict.conditions, cooldowns[alert]))
-    return verdict, alert
-
-
-def _cooldown(rule: Rule, alert: Alert) -> str:
-    """Who shares a cooldown: the same rule and camera, and what the rule names besides."""
-    zone = "+".join(sorted(alert.verdict.zones)) if "zone" in rule.cooldown_per else ""
-    label = alert.verdict.label if "label" in rule.cooldown_per else ""
-    return "|".join((rule.name, alert.camera, zone, label))
-
-
-def _tidy(settings: JudgeSettings, orphans: Sequence[Incident], now: int, conn: Connection) -> None:
-    """At start: close alerts whose object or rule is gone, and end events of cameras that are."""
-    for one in orphans:
-        alerts.save(conn, one.alert, one.grouped, one.reason, settings.site)
-    if settings.cameras is not None:
-        left = [e for e in events.unfinished(conn, site=settings.site) if e.camera not in settings.cameras]
-        for event in left:
-            events.save(conn, replace(event, end=max(event.start, event.best_time or 0)), settings.site)
+def _complete(rules: Sequence[Rule], settings: JudgeSettings) -> list[Rule]:
+    """Each knows the zones; without any there is the one of `default_rule`."""
+    zones, labels = settings.zones, settings.zone_labels
+    return [replace(rule, polygons=zones, zone_labels=labels) for rule in rules or [default_rule()]]

@@ -16,14 +16,17 @@ from redshank import plugs, status, wiring
 from redshank.alert.base import Channel
 from redshank.alert.broken import BrokenChannel
 from redshank.alert.compose import Composer
+from redshank.apply import Applied, Difference, difference
 from redshank.blobs.disk import DiskBlobs
 from redshank.bus.base import Bus
 from redshank.clock import Clock
 from redshank.config import schema
 from redshank.config.load import Loaded
+from redshank.configuration import Configuration
 from redshank.errors import ChannelError, ConfigError, StoreError, TargetRefused
 from redshank.hub import Hub, Links
-from redshank.judge import Judge, JudgeSettings
+from redshank.judge import Judge
+from redshank.judgement import JudgeSettings
 from redshank.notify import Notifier, Route
 from redshank.page import Page
 from redshank.page import Subject as Shown
@@ -42,6 +45,7 @@ log = logging.getLogger(__name__)
 
 EPOCHS = 1000
 PAGE_RETRY_S = 30.0
+LOOK_S = 2.0
 STATUS_S = 1.0
 STATUS_GAP_S = 0.1
 MODEL_RETRY_S = 30.0
@@ -61,9 +65,13 @@ class Site:
         view: View | None,
         workers: int = 1,
         told: Sequence[str] = (),
+        configuration: Configuration | None = None,
     ) -> None:
-        """told: what was healed before the start, for the status."""
+        """told: what was healed before the start, for the status. configuration: None: it never changes."""
         self.config = loaded.config
+        self._loaded = loaded
+        self._configuration = configuration
+        self._changing = asyncio.Lock()
         self.clock = clock
         self._folder = folder
         self._view = view
@@ -117,13 +125,48 @@ class Site:
         )
 
     def _open_judge(self) -> Judge:
-        settings = JudgeSettings(
+        settings = self._judge_settings()
+        return Judge(wiring.rules(self.config), self.store, self.clock, settings, lambda c: self.hub.heard(c))
+
+    def _judge_settings(self) -> JudgeSettings:
+        return JudgeSettings(
             channels={route.channel.name: route.channel.can_update for route in self._routes},
             zones=wiring.zones(self.config),
             zone_labels=wiring.zone_labels(self.config),
-            cameras=list(self.config.cameras),
+            cameras=wiring.active(self.config),
         )
-        return Judge(wiring.rules(self.config), self.store, self.clock, settings, lambda c: self.hub.heard(c))
+
+    async def reload(self, why: str) -> Applied:
+        """Read the configuration again and use it. On the event loop. Never raises for a mistake in it."""
+        async with self._changing:
+            assert self._configuration is not None
+            found = await asyncio.to_thread(self._configuration.again, self._loaded)
+            if found.loaded is None:
+                return Applied((), (), found.problems, used=False)
+            done = await self.apply(found.loaded)
+            log.info("configuration changed: %s", ", ".join(done.live) or "nothing", extra={"why": why})
+            return Applied(done.live, done.restart, tuple(str(problem) for problem in found.loaded.problems))
+
+    async def apply(self, loaded: Loaded) -> Difference:
+        """Use another configuration from now on. On the event loop; one at a time."""
+        found = difference(self.config, loaded.config)
+        self._loaded, self.config = loaded, found.config
+        await self.judge.change(wiring.rules(self.config), self._judge_settings())
+        self._composer.change(wiring.words(self.config))
+        return found
+
+    async def _watch_configuration(self) -> None:
+        """The file is looked at every LOOK_S; what has changed is used once it has stayed the same for as long."""
+        if (configuration := self._configuration) is None:
+            return
+        used = before = await asyncio.to_thread(configuration.seen)
+        while True:
+            await self.clock.sleep(LOOK_S)
+            now = await asyncio.to_thread(configuration.seen)
+            if now == before != used:
+                used = now
+                await self.reload("the file changed")
+            before = now
 
     async def next_epoch(self) -> int:
         """Taken in advance, so that a process is started again also while the database refuses."""
@@ -186,6 +229,7 @@ class Site:
                     ("status", self._tell_status),
                     ("model", self._have_model),
                     ("tidy", self._tidy.run),
+                    ("configuration", self._watch_configuration),
                     *self.recordings.parts(self._volume_opened),
                 ]
                 if self._page is not None:
