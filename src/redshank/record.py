@@ -1,7 +1,8 @@
 """The recorder of one volume: packets from its spool to segments on its disk.
 
-Threads: one writer (`_run`) does everything with the disk. Readers' threads only put packets into the spool. `set_mode`, `keep`, `tick`
-and `stats` may be called from any thread and never wait for the disk. `tell` is called from the writer, and from whoever calls `tick`.
+Threads: one writer (`_run`) does everything with the disk. Readers' threads only put packets into the spool. `add`, `adjust`, `part`,
+`set_mode`, `keep`, `tick` and `stats` may be called from any thread and never wait for the disk. `tell` is called from the writer, and
+from whoever calls `tick`.
 It wakes four times a second and takes everything that waits; how a disk that hangs is noticed: `tick`, about once a second.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 
 from redshank.clock import NS_PER_S, US_PER_S, Clock
 from redshank.disk import Disk
-from redshank.media.spool import Spool
+from redshank.media.spool import Queue, Spool
 from redshank.model import GapReason
 from redshank.pipe import Note
 from redshank.record_plan import Change, Keep
@@ -43,8 +44,13 @@ class Recorder:
         tell: Callable[[Note], None],
         next_seq: Callable[[], int],
     ) -> None:
-        means = Means(volume, disk, clock, tell, next_seq)
-        self.streams = [Stream(each, spool.sink(each.camera, each.stream), means) for each in settings]
+        self._means = Means(volume, disk, clock, tell, next_seq)
+        self.streams: tuple[Stream, ...] = ()
+        """Replaced whole, so that the writer may walk over it meanwhile."""
+        self._parting: tuple[Stream, ...] = ()
+        """No longer recorded, and not written to their end yet."""
+        self._lock = threading.Lock()
+        """Of the two."""
         self._volume = volume
         self._spool = spool
         self._clock = clock
@@ -55,6 +61,8 @@ class Recorder:
         self._busy_ns: int | None = None
         """Since when the writer works on a step."""
         self._told: tuple[str, int] = ("", 0)
+        for each in settings:
+            self.add(each)
 
     # -- from any thread
 
@@ -71,6 +79,31 @@ class Recorder:
             return True
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def add(self, settings: RecordSettings) -> Queue:
+        """Record one more stream: what is put into the queue."""
+        queue = self._spool.sink(settings.camera, settings.stream)
+        with self._lock:
+            self.streams = (*self.streams, Stream(settings, queue, self._means))
+        return queue
+
+    def adjust(self, settings: RecordSettings) -> None:
+        """Record a stream in this way from now on; its mode is `set_mode`'s."""
+        for stream in self._of(settings.camera):
+            if stream.settings.stream == settings.stream:
+                stream.adjust(settings)
+
+    def part(self, camera: str, stream: str) -> None:
+        """Record a stream no more: nothing comes into its queue now. What has come is written and told."""
+        leaving = tuple(each for each in self._of(camera) if each.settings.stream == stream)
+        off = Change(self._clock.now(), self._clock.mono_ns(), "off")
+        for each in leaving:
+            each.change(off)
+        self._spool.part(camera, stream)
+        with self._lock:
+            self.streams = tuple(each for each in self.streams if each not in leaving)
+            self._parting += leaving
+        self._wake.set()
 
     @property
     def dead(self) -> bool:
@@ -99,7 +132,7 @@ class Recorder:
         """Tell how the volume is, when it is in trouble or was. About once a second."""
         kind, text = self._trouble()
         dropped = sum(self._spool.dropped().values())
-        was, dropped_before = self._told
+        was, dropped_before = self._told[0], min(self._told[1], dropped)
         if not (kind or was or dropped > dropped_before):
             return
         if not kind and dropped > dropped_before:
@@ -114,16 +147,19 @@ class Recorder:
             "backlog": self._spool.waiting,
             "dropped": {f"{camera}/{stream}": n for (camera, stream), n in self._spool.dropped().items() if n},
             "segments": sum(stream.files for stream in self.streams),
-            "open": sum(stream.file is not None for stream in self.streams),
+            "open": sum(stream.file is not None for stream in self._all()),
             "trouble": self._trouble()[1],
         }
+
+    def _all(self) -> tuple[Stream, ...]:
+        return (*self.streams, *self._parting)
 
     def _of(self, camera: str) -> list[Stream]:
         return [stream for stream in self.streams if stream.settings.camera == camera]
 
     def _trouble(self) -> tuple[str, str]:
         """Kind and one line; empty when all is well."""
-        failing = [stream for stream in self.streams if stream.trouble]
+        failing = [stream for stream in self._all() if stream.trouble]
         if failing:
             return failing[0].kind, failing[0].trouble
         now_ns = self._clock.mono_ns()
@@ -145,14 +181,17 @@ class Recorder:
     def step(self) -> None:
         """Do all that is due now."""
         self._busy_ns = self._clock.mono_ns()
-        streams = self.streams
+        streams: Sequence[Stream] = self._all()
         while streams:
             streams = [stream for stream in streams if stream.step(CHUNK_BYTES)]
-        kinds = {stream.kind for stream in self.streams if stream.trouble}
+        if self._parting:
+            with self._lock:
+                self._parting = tuple(stream for stream in self._parting if not stream.idle)
+        kinds = {stream.kind for stream in self._all() if stream.trouble}
         self._spool.reason = min(kinds, default=GapReason.SLOW_DISK)
         self._busy_ns = None
 
     def _finish(self) -> None:
         self.step()
-        for stream in self.streams:
+        for stream in self._all():
             stream.finish(CHUNK_BYTES)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
 from redshank.disk import Disk
@@ -22,6 +22,7 @@ from redshank.model import Packet, Segment, StreamFormat
 NEAR_US = 100
 """The file counts in ticks of 11 µs. Where another follows, the row ends exactly where that begins."""
 LEFT = 32
+_NAMES = tuple(field.name for field in fields(Segment))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -245,3 +246,8 @@ class OpenFile:
             head.mono_ns,
             sha256,
         )
+
+
+def fields_of(row: Segment) -> dict[str, object]:
+    """As a note has them. Without `asdict`, which copies each value deeply and takes three times as long."""
+    return {name: getattr(row, name) for name in _NAMES} | {"index": row.index.hex()}

@@ -43,6 +43,11 @@ class Gaps:
         """Where the present one begins."""
         return self._hole.start if self._hole is not None else None
 
+    @property
+    def untold(self) -> bool:
+        """Whether the beginning of the present one has still to be told."""
+        return self._hole is not None and not self._hole.told
+
     def begin(self, time: int, now_ns: int, reason: str) -> None:
         """The recorder starts, and this is why nothing is kept."""
         self._hole = self._waiting(time, now_ns, "", reason)

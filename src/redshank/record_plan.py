@@ -79,6 +79,10 @@ class Plan:
             elif before.on and before.mode == "continuous" != change.mode:
                 self._put(Keep(0, change.time, True))
 
+    def roll(self, pre_s: float, post_s: float) -> None:
+        """From the next `keep` on. Any thread."""
+        self._pre, self._post = round(pre_s * US_PER_S), round(post_s * US_PER_S)
+
     def keep(self, wanted: Keep) -> None:
         """However long the writer hangs meanwhile, nothing that was asked for is forgotten."""
         with self._lock:
@@ -128,6 +132,10 @@ class Held:
 
     def __init__(self, seconds: float) -> None:
         self.runs: list[Run] = []
+        self._ns = round(seconds * NS_PER_S)
+
+    def hold(self, seconds: float) -> None:
+        """From now on. Any thread."""
         self._ns = round(seconds * NS_PER_S)
 
     def add(self, packet: Packet, broken: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from redshank.clock import NS_PER_S, US_PER_S, Clock
 from redshank.disk import Disk
@@ -17,9 +17,9 @@ from redshank.errors import DiskFull, SourceUnusable, StoreError
 from redshank.media.fanout import starts
 from redshank.media.segment import SegmentHead
 from redshank.media.spool import Item, Lost, Queue
-from redshank.model import SITE, GapReason, Packet, Segment, StreamFormat
+from redshank.model import SITE, GapReason, Packet, StreamFormat
 from redshank.pipe import Note
-from redshank.record_file import Endings, OpenFile
+from redshank.record_file import Endings, OpenFile, fields_of
 from redshank.record_gap import SILENT_NS, Gaps
 from redshank.record_plan import Change, Held, Keep, Plan, Run
 from redshank.record_settings import RecordSettings
@@ -40,7 +40,6 @@ FLUSH_BYTES = 1 << 20
 HELD_MORE_S = 5.0
 """What may be asked for is `pre_s` before something that began so long ago."""
 BEFORE_NS = 5 * NS_PER_S
-_NAMES = tuple(field.name for field in fields(Segment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +102,18 @@ class Stream:
 
     def keep(self, wanted: Keep) -> None:
         self._plan.keep(wanted)
+
+    def adjust(self, settings: RecordSettings) -> None:
+        """Other lengths and sound, from the next file on; the volume stays. Any thread."""
+        self.settings, self.queue.sound = settings, settings.sound
+        self._plan.roll(settings.pre_s, settings.post_s)
+        self._held.hold(settings.pre_s + HELD_MORE_S)
+
+    @property
+    def idle(self) -> bool:
+        """Switched off, with everything written and told."""
+        busy = self._changes or self._inbox or self.file or self._endings or self.queue.oldest_ns() is not None
+        return not (busy or self._plan.now.on or self._gaps.untold)
 
     # -- one step
 
@@ -282,7 +293,8 @@ class Stream:
 
     def _open(self, first: Packet) -> bool:
         means, settings = self._means, self.settings
-        formats = (first.format,) if self._sound is None else (first.format, self._sound)
+        sound = self._sound if settings.sound else None
+        formats = (first.format,) if sound is None else (first.format, sound)
         head = SegmentHead(
             SITE,
             settings.camera,
@@ -327,7 +339,7 @@ class Stream:
             return
         rows, error = self._endings.settle(self._means.disk)
         for row in rows:
-            self._means.tell(Note("segment", _fields(row)))
+            self._means.tell(Note("segment", fields_of(row)))
             self.files += 1
         if error is not None:
             self._settle_ns = now_ns + RETRY_NS
@@ -343,7 +355,7 @@ class Stream:
                 self._gaps.found(file.head.start)
             if file.head.seq != self._told_seq or now_ns - self._told_ns >= TELL_NS:
                 self._told_seq, self._told_ns = file.head.seq, now_ns
-                self._means.tell(Note("running", _fields(file.so_far())))
+                self._means.tell(Note("running", fields_of(file.so_far())))
         else:
             self._gaps.due(now_ns)
 
@@ -380,11 +392,6 @@ class Stream:
 
     def _name(self) -> dict[str, str]:
         return {"camera": self.settings.camera, "stream": self.settings.stream}
-
-
-def _fields(row: Segment) -> dict[str, object]:
-    """As a note has them. Without `asdict`, which copies each value deeply and takes three times as long."""
-    return {name: getattr(row, name) for name in _NAMES} | {"index": row.index.hex()}
 
 
 def _shift(picture: Packet) -> int:

@@ -142,6 +142,11 @@ class Queue:
             self._lost = None
         self._runs[-1].add(packet)
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything does."""
+        return bool(self._runs)
+
     def droppable(self, spans: Iterable[tuple[int, int]]) -> _Run | None:
         """The oldest run that overlaps none of the spans. The spool's lock is held."""
         for run in self._runs:
@@ -180,12 +185,21 @@ class Spool:
         self.reason = "slow_disk"
         """Why packets go when there are too many; the writer says disk_full or disk_error while that is so."""
         self._queues: dict[tuple[str, str], Queue] = {}
+        self._parting: list[Queue] = []
+        """Of streams that are recorded no more, until they are empty."""
         self._protected: dict[str, deque[tuple[int, int]]] = {}
 
     def sink(self, camera: str, stream: str) -> Queue:
         """The stream's queue, made when it is not there."""
         with self.lock:
             return self._queues.setdefault((camera, stream), Queue(self, camera, stream))
+
+    def part(self, camera: str, stream: str) -> None:
+        """Nothing more comes into this queue; the stream's next one is new."""
+        with self.lock:
+            self._parting = [queue for queue in self._parting if queue.waits]
+            if (queue := self._queues.pop((camera, stream), None)) is not None:
+                self._parting.append(queue)
 
     def protect(self, camera: str, since: int, until: int) -> None:
         """Footage of this span (UTC µs) goes last."""
@@ -198,7 +212,9 @@ class Spool:
 
     def oldest_ns(self) -> int | None:
         """Monotonic arrival of the packet that has waited longest."""
-        waiting = [since for queue in list(self._queues.values()) if (since := queue.oldest_ns()) is not None]
+        waiting = [
+            since for queue in [*self._queues.values(), *self._parting] if (since := queue.oldest_ns()) is not None
+        ]
         return min(waiting, default=None)
 
     def dropped(self) -> dict[tuple[str, str], int]:
@@ -215,7 +231,7 @@ class Spool:
 
     def _oldest(self, protected: bool) -> tuple[Queue, _Run] | None:
         found: tuple[Queue, _Run] | None = None
-        for queue in self._queues.values():
+        for queue in (*self._queues.values(), *self._parting):
             spans = () if protected else self._protected.get(queue.camera, ())
             run = queue.droppable(spans)
             if run is not None and (found is None or run.packets[0].mono_ns < found[1].packets[0].mono_ns):

@@ -9,7 +9,7 @@ from typing import Any
 from redshank.clock import NS_PER_S
 from redshank.disk import Disk
 from redshank.media.fanout import Fanout
-from redshank.media.spool import Spool
+from redshank.media.spool import Queue, Spool
 from redshank.pipe import Note
 from redshank.process.joined import JoinedDisk
 from redshank.process.settings import CaptureSettings
@@ -21,7 +21,7 @@ STOP_S = 3.0
 
 
 class Recorders:
-    """Made once; `open` at the start and again when the hub has another volume."""
+    """Made once; `open` at the start and again when the hub has other settings. `fanouts` has every stream for as long as it is recorded."""
 
     def __init__(
         self,
@@ -35,35 +35,46 @@ class Recorders:
         self._disk = disk
         self._fanouts = fanouts
         self._recorders: dict[str, Recorder] = {}
-        self._taken: set[tuple[str, str]] = set()
+        self._taken: dict[tuple[str, str], str] = {}
+        """Stream → volume."""
+        self._sinks: dict[tuple[str, str], Queue] = {}
         self._numbers = count(epoch << SEQ_BITS)
 
     def open(self, settings: CaptureSettings) -> None:
-        """Record every stream that is not recorded yet on the volume it names; those that are get the mode named now. A private one is
-        silent before its first packet. Waits for no disk."""
+        """Record exactly these streams, each on the volume it names; those that are recorded there go on without a gap. A private
+        one is silent before its first packet. Waits for no disk."""
         for camera in settings.silent:
             self._silence(camera, True)
+        wanted = {(each.camera, each.stream): each for each in settings.records}
+        for key in [key for key in self._taken if key not in wanted or wanted[key].volume != self._taken[key]]:
+            self._part(key)
+        for key in self._taken:
+            self._recorders[self._taken[key]].adjust(wanted[key])
         for camera, mode, private in {(each.camera, each.mode, each.private) for each in settings.records}:
             self._turn(camera, mode, private)
         for volume in settings.volumes:
-            fresh = [
-                record
-                for record in settings.records
-                if record.volume == volume.id and (record.camera, record.stream) not in self._taken
-            ]
-            if fresh and volume.id not in self._recorders:
+            fresh = [each for key, each in wanted.items() if each.volume == volume.id and key not in self._taken]
+            if fresh:
                 self._record(fresh, volume)
 
     def _record(self, streams: Sequence[RecordSettings], volume: VolumeSettings) -> None:
-        worker, spool = self._worker, Spool(volume.spool_bytes)
-        numbers = self._numbers.__next__
-        recorder = Recorder(volume.id, self._disk(volume), streams, spool, worker.clock, worker.tell_soon, numbers)
+        recorder = self._recorders.get(volume.id)
+        begins = recorder is None
+        if recorder is None:
+            worker, spool, numbers = self._worker, Spool(volume.spool_bytes), self._numbers.__next__
+            recorder = Recorder(volume.id, self._disk(volume), (), spool, worker.clock, worker.tell_soon, numbers)
+            self._recorders[volume.id] = recorder
         for each in streams:
             key = (each.camera, each.stream)
-            self._taken.add(key)
-            self._fanouts[key].attach(spool.sink(*key))
-        self._recorders[volume.id] = recorder
-        recorder.start()
+            self._taken[key] = volume.id
+            self._sinks[key] = recorder.add(each)
+            self._fanouts[key].attach(self._sinks[key])
+        if begins:
+            recorder.start()
+
+    def _part(self, key: tuple[str, str]) -> None:
+        self._fanouts[key].detach(self._sinks.pop(key))
+        self._recorders[self._taken.pop(key)].part(*key)
 
     def on_note(self, note: Note) -> bool:
         """Whether it was for us."""
