@@ -24,7 +24,8 @@ from redshank.model import CameraState, Packet
 from redshank.pipe import Note, Pipe, PipeBroken, pack
 from redshank.process.recorders import Recorders
 from redshank.process.settings import CaptureSettings
-from redshank.process.wire import Sender
+from redshank.process.watched import Watched
+from redshank.process.wire import HELLO, Sender
 from redshank.process.worker import Worker
 from redshank.targets import Targets
 
@@ -40,7 +41,7 @@ SETTINGS = TypeAdapter(CaptureSettings)
 
 
 class Capture:
-    """The process: its readers, their fan-outs, the connection to vision."""
+    """The process: its readers, their fan-outs, the connections to vision and to whoever watches live."""
 
     def __init__(self, worker: Worker, settings: CaptureSettings) -> None:
         self._worker = worker
@@ -50,6 +51,7 @@ class Capture:
         self._readers: list[StreamReader] = []
         self._ready = asyncio.Event()
         self._to_vision: list[asyncio.Task[None]] = []
+        self._watched: set[Watched] = set()
         self._given: dict[tuple[str, str], int] = {}
         """Number of the newest packet that vision was given, by stream."""
         self._exhausted = ""
@@ -58,7 +60,7 @@ class Capture:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._worker.beat(self._stats))
-                self._worker.on_socket(lambda pipe: self._connected(group, pipe))
+                self._worker.on_socket(partial(self._greet, group))
                 group.create_task(self._worker.listen(self._on_note))
                 self._recorders.open(self._settings)
                 self._start_readers()
@@ -116,6 +118,29 @@ class Capture:
             self._recorders.open(SETTINGS.validate_json(note.body))
         elif not self._recorders.on_note(note):
             log.warning("unexpected note", extra={"kind": note.kind})
+        elif note.kind == "record" and note.header["private"]:
+            for each in self._watched:
+                each.private(note.header["camera"])
+
+    def _greet(self, group: asyncio.TaskGroup, pipe: Pipe) -> None:
+        """Whoever is connected to us says first who it is."""
+        group.create_task(self._serve(group, pipe))
+
+    async def _serve(self, group: asyncio.TaskGroup, pipe: Pipe) -> None:
+        with contextlib.suppress(PipeBroken):
+            hello = await pipe.read()
+            if hello.kind == HELLO and hello.header.get("role") == "live":
+                await self._show(pipe)
+            else:
+                self._connected(group, pipe)
+
+    async def _show(self, pipe: Pipe) -> None:
+        watched = Watched(self._worker, self._fanouts, pipe)
+        self._watched.add(watched)
+        try:
+            await watched.run()
+        finally:
+            self._watched.discard(watched)
 
     def _connected(self, group: asyncio.TaskGroup, pipe: Pipe) -> None:
         """A (new) vision process: it gets every analysed stream from its newest keyframe on, and may ask for cuts."""

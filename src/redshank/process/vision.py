@@ -28,7 +28,7 @@ from redshank.pipe import Note, Pipe, PipeBroken
 from redshank.process.sandbox import forbid_writing
 from redshank.process.settings import AnalysisSettings, StillRequest, VisionSettings
 from redshank.process.still import Stills
-from redshank.process.wire import PACKET, Receiver
+from redshank.process.wire import HELLO, PACKET, Receiver
 from redshank.process.worker import Worker
 from redshank.vision.detect import Detector
 from redshank.vision.device import DetectorThread
@@ -241,6 +241,7 @@ class Vision:
         if self._packets is not None:
             self._packets.close()
         self._packets = pipe
+        pipe.write(Note(HELLO, {"role": "vision"}))
         self._stills.capture = pipe
         task = self._worker.loop.create_task(self._read(pipe))
         self._tasks.add(task)

@@ -1,4 +1,4 @@
-"""Packets between capture and vision, and sockets handed from the supervisor to both.
+"""Packets from capture to vision and the hub, and sockets handed from the hub to both.
 
 A stream's format is sent once and named by number afterwards; a packet's header is a short JSON list. One `Sender` and one
 `Receiver` per connection: they remember which formats the other side has.
@@ -16,6 +16,8 @@ from redshank.pipe import Note, PipeBroken
 
 FORMAT = "format"
 PACKET = "packet"
+HELLO = "hello"
+"""The first note of whoever is connected to capture: `role` is vision or live."""
 
 
 class Sender:
@@ -27,14 +29,19 @@ class Sender:
 
     def notes(self, packet: Packet) -> list[Note]:
         """The packet, preceded by its format when that is new."""
-        known = self._numbers.get(id(packet.format))
-        if known is not None and known[1] is packet.format:
-            return [_packet(packet, known[0])]
+        number, told = self.known(packet.format)
+        return [*told, _packet(packet, number)]
+
+    def known(self, form: StreamFormat) -> tuple[int, list[Note]]:
+        """Its number, and what must be said first so that the other side knows it."""
+        known = self._numbers.get(id(form))
+        if known is not None and known[1] is form:
+            return known[0], []
         self._next += 1
         # The format is kept alive with its number, so that another object cannot take its id.
         self._numbers = {k: v for k, v in self._numbers.items() if self._next - v[0] < 256}
-        self._numbers[id(packet.format)] = (self._next, packet.format)
-        return [_format(packet.format, self._next), _packet(packet, self._next)]
+        self._numbers[id(form)] = (self._next, form)
+        return self._next, [_format(form, self._next)]
 
 
 class Receiver:
@@ -42,6 +49,10 @@ class Receiver:
 
     def __init__(self) -> None:
         self._formats: dict[int, StreamFormat] = {}
+
+    def format(self, number: int) -> StreamFormat | None:
+        """Told under this number."""
+        return self._formats.get(number)
 
     def packet(self, note: Note) -> Packet | None:
         """None for a note that only told a format. Raises PipeBroken on nonsense."""
