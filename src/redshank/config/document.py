@@ -81,7 +81,7 @@ def parse(source: str, file: str) -> tuple[dict[str, Tree], list[Problem]]:
     """
     if len(source) > MAX_CHARS:
         raise ConfigError(f"{file}: {len(source)} characters: expected a configuration of at most {MAX_CHARS}")
-    node = _compose(source, file)
+    node = compose(source, file)
     if node is None or (isinstance(node, ScalarNode) and _NULL.fullmatch(node.value)):
         return {}, []
     if not isinstance(node, MappingNode):
@@ -94,7 +94,7 @@ def parse(source: str, file: str) -> tuple[dict[str, Tree], list[Problem]]:
 def parse_value(source: str, where: Place) -> Tree:
     """One value as it could stand in the file (`5`, `[person, car]`); plain text where it is no YAML."""
     try:
-        node = _compose(source, where.file) if source.lstrip()[:1] in "[{\"'" and source.strip() else None
+        node = compose(source, where.file) if source.lstrip()[:1] in "[{\"'" and source.strip() else None
         return text(source, where) if node is None else _Reader(where.file, where).value(node, where.key, 0)
     except ConfigError:
         return text(source, where)
@@ -109,7 +109,8 @@ def walk(tree: Tree) -> Iterator[Text]:
             yield from walk(child)
 
 
-def _compose(source: str, file: str) -> Node | None:
+def compose(source: str, file: str) -> Node | None:
+    """The text as nodes that know where they stand. Raises ConfigError when it is not YAML."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", YAMLWarning)

@@ -65,15 +65,26 @@ def load(path: Path | None, environ: Mapping[str, str], folder: Path | None = No
 
     `folder`: what paths are relative to, and where secrets.yaml lies; default: where the file is.
     """
-    file = str(path) if path else "(no file)"
     source, unreadable = _read(path) if path else ("", [])
-    tree, problems = parse(source, file)
-    problems += unreadable
     folder = folder or (path.absolute().parent if path else Path.cwd())
+    return load_text(source, path, environ, folder, unreadable)
+
+
+def load_text(
+    source: str,
+    path: Path | None,
+    environ: Mapping[str, str],
+    folder: Path,
+    told: Sequence[Problem] = (),
+    secrets: Mapping[str, str] | None = None,
+) -> Loaded:
+    """As `load`, of a text that is not in the file (yet). told: what is known to be wrong with it; secrets: over secrets.yaml."""
+    tree, problems = parse(source, str(path) if path else "(no file)")
+    problems += told
     for key in [key for key in tree if key == "bus" and isinstance(tree[key], Text)]:
         tree[key] = {"url": tree[key]}
     tree, locked = _override(tree, environ, problems)
-    raw = fill(tree, environ, _secrets(folder, tree))
+    raw = fill(tree, environ, _secrets(folder, tree, secrets or {}))
     assert isinstance(raw, dict)
     raw.setdefault("data", text(str(_data_dir(environ)), Place("default", 0, "data")))
     raw.setdefault("timezone", text(local_zone(environ), Place("default", 0, "timezone")))
@@ -126,10 +137,10 @@ def _data_dir(environ: Mapping[str, str]) -> Path:
     return Path(share) / "redshank"
 
 
-def _secrets(folder: Path, tree: Tree) -> Mapping[str, str] | str:
-    """secrets.yaml beside the configuration, read only when something wants it; or why it cannot be used."""
-    if not any(value.secret_name for value in walk(tree)):
-        return {}
+def _secrets(folder: Path, tree: Tree, new: Mapping[str, str]) -> Mapping[str, str] | str:
+    """secrets.yaml beside the configuration, read only when something wants it; or why it cannot be used. new: not in it yet."""
+    if all(value in new for value in walk(tree) if value.secret_name):
+        return new
     path = folder / "secrets.yaml"
     try:
         found, problems = parse(_read(path)[0], str(path))
@@ -137,7 +148,7 @@ def _secrets(folder: Path, tree: Tree) -> Mapping[str, str] | str:
         return f"expected a secrets.yaml beside the configuration ({error})"
     if problems:
         return f"expected a correct secrets.yaml ({problems[0]})"
-    return {str(name): str(value) for name, value in found.items() if isinstance(value, Text)}
+    return {**{str(name): str(value) for name, value in found.items() if isinstance(value, Text)}, **new}
 
 
 def _override(
