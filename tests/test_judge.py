@@ -102,6 +102,9 @@ async def test_what_is_heard_is_what_the_database_holds(store: Store) -> None:
     assert [one for changes in heard for one in changes.events][-1] == event
     assert event
     assert event.end == observe(9).time
+    row = store.read(lambda conn: events.row(conn, "a"))
+    assert row is not None
+    assert row["alert"] == alert.id
     assert reason(store, alert) == "ended"
 
 

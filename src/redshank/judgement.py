@@ -75,6 +75,7 @@ def write(settings: JudgeSettings, group: Sequence[Batch], now: int, conn: Conne
     last = {change.incident.alert.id: change.incident for batch in group for _, change in batch.changes}
     for one in last.values():
         alerts.save(conn, one.alert, one.grouped, one.reason, site)
+        events.led_to(conn, one.alert, site)
     queued: list[Notification] = []
     cooldowns: dict[str, Condition] = {}
     for batch in group:
