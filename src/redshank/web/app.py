@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from redshank.clock import Clock
 from redshank.errors import ConfigError
-from redshank.web import alerts, answer, glancing, media, pictures, recordings, shell, transcoding, updates
+from redshank.web import alerts, answer, glancing, living, media, pictures, recordings, shell, transcoding, updates
 from redshank.web.guard import Wall, failed, guard
 from redshank.web.heavy import room
 from redshank.web.rooms import Rooms
@@ -28,6 +28,8 @@ THREADS = 8
 """For routes that block on database or disk."""
 SOCKETS = 200
 """Connections at once; more are told to come back."""
+MESSAGE = 1 << 16
+"""Bytes a browser may say at once through a socket."""
 STOP_S = 2
 HEADER_S = 10.0
 """So long, at most twice as long, a connection may take to say what it wants."""
@@ -37,6 +39,7 @@ NEIGHBOURS = 50
 
 PARTS = (
     glancing,
+    living,
     # A transcoded chunk's name would also do for one that is not: it is looked for first.
     transcoding,
     media,
@@ -97,6 +100,9 @@ async def serve(app: FastAPI, listening: socket.socket) -> None:
     settings = uvicorn.Config(
         app,
         http="h11",
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE,
+        ws_per_message_deflate=False,
         log_config=None,
         log_level="warning",
         access_log=False,

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from redshank.access.who import Who
 from redshank.live.pictures import Stills
+from redshank.live.room import LiveRoom
 from redshank.news import News
 from redshank.web.answer import Problem
 from redshank.web.review import Review
@@ -35,6 +36,7 @@ class Rooms:
     news: News | None = None
     review: Review = field(default_factory=Review)
     stills: Stills | None = None
+    live: LiveRoom | None = None
 
 
 def there(room: T | None, what: str) -> T:
