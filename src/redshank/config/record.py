@@ -143,12 +143,3 @@ class Backup(Section):
     """Of the newest."""
     keep_daily: int = Field(default=7, ge=0, le=400)
     """And one a day."""
-
-
-class Web(Section):
-    enabled: bool = True
-    """Serve recordings and the API."""
-    host: Literal["127.0.0.1", "::1"] = "127.0.0.1"
-    """Only this machine, until there are logins."""
-    port: int = Field(default=8970, ge=1, le=65535)
-    """Of the page and the API."""

@@ -32,9 +32,10 @@ from redshank.config.fields import (
     named,
     split_login,
 )
-from redshank.config.record import Backup, Record, Storage, Web
+from redshank.config.record import Backup, Record, Storage
 from redshank.config.secret import Secret
 from redshank.config.source import ACCESS
+from redshank.config.web import Rtsp, Web
 from redshank.model import SITE
 
 MOTION = "motion"
@@ -301,6 +302,8 @@ class Config(Section):
     """Copies of the database."""
     web: Web = Web()
     """The page and the API."""
+    rtsp: Rtsp = Rtsp()
+    """Cameras for other programs."""
     cameras: Mapping[Slug, Camera] = Field(default_factory=dict)
     """By name: lower-case letters, digits, `_` and `-`. The name never changes; `friendly_name` may."""
     rules: Mapping[Name, Rule] = Field(default_factory=dict)

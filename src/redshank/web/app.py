@@ -8,6 +8,7 @@ import errno
 import gc
 import logging
 import socket
+import ssl
 
 import uvicorn
 from anyio.to_thread import current_default_thread_limiter
@@ -17,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from redshank.clock import Clock
 from redshank.errors import ConfigError
 from redshank.web import alerts, answer, glancing, living, media, pictures, recordings, shell, transcoding, updates
+from redshank.web.front import Make, welcome
 from redshank.web.guard import Wall, failed, guard
 from redshank.web.heavy import room
 from redshank.web.rooms import Rooms
@@ -69,7 +71,7 @@ def make_app(site: WebSite, rooms: Rooms) -> FastAPI:
     answer.install(app)
     app.add_exception_handler(Exception, failed)
     app.include_router(shell.routes)
-    app.add_middleware(Wall)
+    app.add_middleware(Wall, names=rooms.names)
     return app
 
 
@@ -91,8 +93,11 @@ def listen(host: str, port: int) -> socket.socket:
     raise ConfigError(f"web: ports {port} to {port + NEIGHBOURS} of {host} are all taken: set web.port to a free one")
 
 
-async def serve(app: FastAPI, listening: socket.socket) -> None:
-    """Until cancelled; then what is being sent has STOP_S. The hub keeps its own signal handlers."""
+async def serve(app: FastAPI, listening: socket.socket, tls: ssl.SSLContext | None = None, proxies: str = "") -> None:
+    """Until cancelled; then what is being sent has STOP_S. The hub keeps its own signal handlers.
+
+    tls: HTTPS, and plain HTTP is sent there. proxies: networks whose X-Forwarded-For and -Proto are believed, separated by commas.
+    """
     current_default_thread_limiter().total_tokens = THREADS
     # What is there by now stays: looking through it again at each full collection stopped everything for 30 to 60 ms.
     gc.collect()
@@ -109,11 +114,14 @@ async def serve(app: FastAPI, listening: socket.socket) -> None:
         server_header=False,
         lifespan="off",
         limit_concurrency=SOCKETS,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
         timeout_graceful_shutdown=STOP_S,
     )
     server = uvicorn.Server(settings)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    task = asyncio.ensure_future(server.serve(sockets=[listening]))
+    task = asyncio.ensure_future(server.serve(sockets=[] if tls else [listening]))
+    taking = asyncio.ensure_future(welcome(listening, _protocol(server), tls)) if tls else None
     closing = asyncio.ensure_future(_close_half_open(server, app.state.site.clock))
     try:
         await asyncio.shield(task)
@@ -124,7 +132,22 @@ async def serve(app: FastAPI, listening: socket.socket) -> None:
         raise
     finally:
         closing.cancel()
+        if taking:
+            taking.cancel()
         listening.close()
+
+
+def _protocol(server: uvicorn.Server) -> Make:
+    """As the server itself makes it for a connection."""
+    config = server.config
+
+    def make() -> asyncio.Protocol:
+        made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+            config=config, server_state=server.server_state, app_state=server.lifespan.state
+        )
+        return made
+
+    return make
 
 
 async def _close_half_open(server: uvicorn.Server, clock: Clock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -14,9 +15,22 @@ from redshank.web.review import Review
 
 T = TypeVar("T")
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class Notes(Protocol):
+    """Keeps what people did (access/audit.py)."""
+
+    def note(self, who: Who, what: str, camera: str = "", detail: str = "") -> None:
+        """Never waits."""
+        ...
+
 
 class Door(Protocol):
     """Tells who asks (access/desk.py)."""
+
+    @property
+    def audit(self) -> Notes: ...
 
     async def who(self, cookie: str, bearer: str, address: str) -> Who | None:
         """Of a session cookie or an `Authorization: Bearer`; None when neither is known, any more."""
@@ -34,6 +48,10 @@ class Rooms:
     access: Door | None = None
     """None: nobody is let in."""
     news: News | None = None
+    names: Callable[[], frozenset[str]] = lambda: LOOPBACK
+    """What the server may be called in an address."""
+    authority: Callable[[], bytes] = lambda: b""
+    """The certificate (PEM) devices may trust; empty: there is none of ours."""
     review: Review = field(default_factory=Review)
     stills: Stills | None = None
     live: LiveRoom | None = None
