@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from redshank.access.audit import Audit
 from redshank.access.who import ROLE_RIGHTS, Role, Who
 from redshank.clock import Clock
 from redshank.config.schema import Camera, Config
@@ -77,7 +78,7 @@ class Page:
         )
 
     def _rooms(self) -> Rooms:
-        return Rooms(access=_Everybody())
+        return Rooms(access=_Everybody(Audit(self._subject.store, self._subject.clock)))
 
     async def _settings(self) -> bytes:
         return b"{}"
@@ -91,6 +92,9 @@ class Page:
 
 class _Everybody:
     """Until there are logins: whoever is on this machine."""
+
+    def __init__(self, audit: Audit) -> None:
+        self.audit = audit
 
     async def who(self, cookie: str, bearer: str, address: str) -> Who | None:
         return Who("user", "", "", Role.ADMIN, ROLE_RIGHTS[Role.ADMIN], address=address)
@@ -106,4 +110,6 @@ def _camera(name: str, camera: Camera) -> WebCamera:
         camera.location,
         camera.enabled,
         tuple(camera.privacy_masks.values()),
+        {name: zone.coordinates for name, zone in camera.zones.items()},
+        camera.order,
     )

@@ -17,7 +17,23 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from redshank.clock import Clock
 from redshank.errors import ConfigError
-from redshank.web import alerts, answer, glancing, living, media, pictures, recordings, shell, transcoding, updates
+from redshank.web import (
+    alerts,
+    answer,
+    auditing,
+    cameras,
+    entering,
+    glancing,
+    living,
+    media,
+    passes,
+    people,
+    pictures,
+    recordings,
+    shell,
+    transcoding,
+    updates,
+)
 from redshank.web.front import Make, welcome
 from redshank.web.guard import Wall, failed, guard
 from redshank.web.heavy import room
@@ -40,6 +56,10 @@ NEIGHBOURS = 50
 
 
 PARTS = (
+    entering,
+    people,
+    passes,
+    auditing,
     glancing,
     living,
     # A transcoded chunk's name would also do for one that is not: it is looked for first.
@@ -47,6 +67,7 @@ PARTS = (
     media,
     pictures,
     recordings,
+    cameras,
     alerts,
     updates,
 )

@@ -14,7 +14,7 @@ from redshank.access.who import Verb
 from redshank.clock import US_PER_S, rfc3339
 from redshank.model import Gap, Segment
 from redshank.retain import DAY_US
-from redshank.store import alerts, coverage, events, gaps, recordings
+from redshank.store import alerts, coverage, events, gaps
 from redshank.web.answer import Json, Problem, range_of, stream_of
 from redshank.web.asked import Asked
 from redshank.web.guard import needs, public
@@ -58,36 +58,6 @@ async def status(site: Site) -> Json:
 def storage(site: Site) -> Json:
     """Volumes, what lies on them, how long it will last."""
     return dict(site.storage())
-
-
-@routes.get("/api/cameras")
-@needs(Verb.LIVE)
-def cameras(site: Site) -> Json:
-    """Those that are configured, with what each has."""
-    totals = site.store.read(recordings.totals)
-    listed = []
-    for name, camera in site.cameras().items():
-        streams = [
-            {
-                "stream": stream,
-                "files": sum(total.files for total in found),
-                "bytes": sum(total.bytes for total in found),
-                "first": rfc3339(min(total.first for total in found)) if found else None,
-                "last": rfc3339(max(total.last for total in found)) if found else None,
-            }
-            for stream in camera.streams
-            for found in [[total for key, total in totals.items() if key[:2] == (name, stream)]]
-        ]
-        listed.append(
-            {
-                "id": name,
-                "title": camera.title,
-                "location": camera.location,
-                "enabled": camera.enabled,
-                "streams": streams,
-            }
-        )
-    return {"cameras": listed}
 
 
 @dataclass(frozen=True, slots=True)

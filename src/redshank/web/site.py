@@ -32,6 +32,8 @@ class WebCamera:
     enabled: bool = True
     masks: tuple[Polygon, ...] = ()
     """Privacy masks, 0–1 of the picture."""
+    zones: Mapping[str, Polygon] = field(default_factory=dict)
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True)
