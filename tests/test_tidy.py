@@ -11,6 +11,7 @@ from redshank.clock import US_PER_S, rfc3339
 from redshank.store import verdicts
 from redshank.store.base import Store
 from redshank.tidy import Tidy
+from redshank.trail.trails import Trails
 from tests.bus.samples import alert
 from tests.harness.clocks import START, FakeClock
 
@@ -18,19 +19,24 @@ DAY_S = 86_400
 
 
 @pytest.mark.parametrize(("days", "left"), [(7.0, 8), (None, 20), (0.5, 2)])
-async def test_pictures_of_alerts_go_by_whole_days(
+async def test_pictures_of_alerts_and_trails_go_by_whole_days(
     days: float | None, left: int, tmp_path: Path, clock: FakeClock
 ) -> None:
     blobs = DiskBlobs(tmp_path / "pictures")
     for ago in range(20):
         day = rfc3339(START - ago * DAY_S * US_PER_S)[:10]
         blobs.put(f"alerts/{day}/one.jpg", b"x")
+        (tmp_path / "trails" / "yard").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "trails" / "yard" / f"{day}.trail").touch()
     blobs.put("other/2000-01-01/kept.jpg", b"x")
+    trails = Trails(tmp_path / "trails", clock)
     store = Store(f"sqlite:///{tmp_path / 'r.db'}", clock)
     clock.advance(3600)
-    await Tidy(store, blobs, clock, days).step()
+    await Tidy(store, blobs, clock, days, trails).step()
     store.close()
+    trails.close()
     assert len(list(blobs.names("alerts/"))) == left
+    assert len(list((tmp_path / "trails").rglob("*.trail"))) == left
     assert list(blobs.names("other/")) == ["other/2000-01-01/kept.jpg"]
 
 

@@ -27,7 +27,9 @@ from redshank.errors import ChannelError, ConfigError, StoreError, TargetRefused
 from redshank.hub import Hub, Links
 from redshank.judge import Judge
 from redshank.judgement import JudgeSettings
-from redshank.notify import Notifier, Route
+from redshank.model import Observation
+from redshank.notify import Notifier
+from redshank.notify_lane import Route
 from redshank.page import Page
 from redshank.page import Subject as Shown
 from redshank.pair import Pair
@@ -37,6 +39,7 @@ from redshank.store.base import Store
 from redshank.supervisor import Supervisor, guard
 from redshank.targets import Targets, redact
 from redshank.tidy import Tidy
+from redshank.trail.trails import Trails
 
 if TYPE_CHECKING:
     from redshank.app import View
@@ -88,9 +91,10 @@ class Site:
             self.config, folder, self.store, clock, self.hub.states, lambda: bool(self.judge.trouble)
         )
         self._blobs = DiskBlobs(folder / "pictures")
+        self.trails = Trails(folder / "trails", clock)
         self._composer = Composer(wiring.words(self.config), self._blobs, self.hub.picture, self.hub.seen)
         self.notifier = Notifier(self.store, self._routes, clock, self._composer, grace_s=SEND_GRACE_S)
-        self._tidy = Tidy(self.store, self._blobs, clock, wiring.picture_days(self.config))
+        self._tidy = Tidy(self.store, self._blobs, clock, wiring.picture_days(self.config), self.trails)
         self._supervisor = Supervisor(clock)
         shares = [share for i in range(workers) if (share := names[i::workers])]
         self._pairs = [Pair(i, share, self) for i, share in enumerate(shares)]
@@ -106,9 +110,13 @@ class Site:
             self.clock,
             lambda: self.notifier.wake(),
             lambda alert: self._composer.keep(alert),
-            lambda seen: self.recordings.library.seen(seen),
+            self._seen,
             lambda alert: self.recordings.library.alerted(alert),
         )
+
+    def _seen(self, seen: Observation) -> None:
+        self.recordings.library.seen(seen)
+        self.trails.offer(seen)
 
     def _subject(self, loaded: Loaded) -> Subject:
         running = [worker for pair in self._pairs for worker in (pair.capture, pair.vision)]
@@ -294,6 +302,7 @@ class Site:
             await self.notifier.close()
             await self.bus.stop()
             await asyncio.to_thread(self.store.close)
+            await asyncio.to_thread(self.trails.close)
             self.recordings.close()
             log.info("stopped")
 

@@ -1,4 +1,4 @@
-"""What else grows for ever and must not: pictures of alerts, and verdicts on which nothing fired. Once an hour, in a thread."""
+"""What else grows for ever and must not: pictures of alerts, trails, and verdicts on which nothing fired. Once an hour, in a thread."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from redshank.errors import StoreError
 from redshank.retain import DAY_US
 from redshank.store import verdicts
 from redshank.store.base import Store
+from redshank.trail.trails import Trails
 
 log = logging.getLogger(__name__)
 
@@ -22,20 +23,23 @@ ALERTS = "alerts/"
 
 
 class Tidy:
-    """`run` until cancelled. `picture_days`: as long as footage of alerts stays; None: for ever."""
+    """`run` until cancelled. `picture_days`: as long as footage of alerts stays; None: for ever. Trails stay as long."""
 
-    def __init__(self, store: Store, blobs: Blobs, clock: Clock, picture_days: float | None) -> None:
+    def __init__(
+        self, store: Store, blobs: Blobs, clock: Clock, picture_days: float | None, trails: Trails | None = None
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._clock = clock
         self._picture_days = picture_days
+        self._trails = trails
 
     async def run(self) -> None:
         while True:
             try:
                 await self.step()
             except StoreError as error:
-                log.warning("old pictures and verdicts stay for now: %s", error)
+                log.warning("old pictures, trails and verdicts stay for now: %s", error)
             await self._clock.sleep(EVERY_S)
 
     async def step(self) -> None:
@@ -52,3 +56,5 @@ class Tidy:
         for name in list(self._blobs.names(ALERTS)):
             if name.split("/")[1] < day:
                 self._blobs.delete(name)
+        if self._trails is not None:
+            self._trails.forget(day)
