@@ -11,6 +11,7 @@ import os
 import stat
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 from redshank.clock import Clock
 from redshank.config import history, splice
 from redshank.config.diff import unified
-from redshank.config.document import MAX_CHARS, Problem, Text, Tree, parse
+from redshank.config.document import MAX_CHARS, Place, Problem, Text, Tree, parse
 from redshank.config.edit import Edit, Plain, edited, plain
 from redshank.config.load import PREFIX, Loaded, find, load_text
 from redshank.config.schema import Config
@@ -66,6 +67,10 @@ class Unfit(ConfigError):
         self.problems = tuple(problems)
 
 
+class Unknown(ConfigError):
+    """There is no such earlier configuration."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A whole text, as `Reading.text` with what somebody typed; or edits."""
@@ -99,6 +104,8 @@ class Candidate:
     """Those that the change brings: it is not saved with them."""
     live: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
+    version: str = ""
+    """Of the file it would be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +154,7 @@ class Editor:
         with self._one:
             text = _decoded(self._content() or b"")
             draft = self._draft(text, change)
-        live, restart = self._effect(text, draft)
-        return Candidate(veil(draft.text), unified(text, draft.text), draft.problems, draft.new, live, restart)
+        return self._candidate(text, draft)
 
     def save(self, version: str, change: Change, who: str, note: str = "") -> Candidate:
         """version: of the `Reading` that was edited. Raises Conflict, Unfit, ConfigError; then nothing was changed."""
@@ -160,8 +166,7 @@ class Editor:
                 raise Unfit(draft.new)
             if draft.text != text or content is None:
                 self._write(content, draft, who, note)
-        live, restart = self._effect(text, draft)
-        return Candidate(veil(draft.text), unified(text, draft.text), draft.problems, (), live, restart)
+        return self._candidate(text, draft)
 
     async def apply(self) -> Effect | None:
         """On the event loop, after a save: the running site takes the file over. None: nothing runs here."""
@@ -199,14 +204,13 @@ class Editor:
                 raise Unfit(draft.new)
             if text != now:
                 self._write(content, draft, who, f"as {wanted[:12]}")
-        live, restart = self._effect(now, draft)
-        return Candidate(veil(text), unified(now, text), draft.problems, (), live, restart)
+        return self._candidate(now, draft)
 
     def _kept(self, version: str) -> bytes:
         for one in self.kept():
             if one.version == version:
                 return one.path.read_bytes()
-        raise ConfigError("there is no such earlier configuration")
+        raise Unknown("there is no such earlier configuration")
 
     def _draft(self, text: str, change: Change) -> _Draft:
         made = edited(text or HEAD, change.edits) if change.text is None else unveil(change.text, text)
@@ -234,14 +238,16 @@ class Editor:
         new = tuple(one for one in loaded.problems if (one.where.key, one.expected, one.value) not in old)
         return _Draft(text, secrets, loaded, new, loaded.problems)
 
-    def _effect(self, before: str, draft: _Draft) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        if self._difference is None or draft.loaded is None:
-            return (), ()
-        try:
-            effect = self._difference(self._load(before).config, draft.loaded.config)
-        except ConfigError:
-            return (), ()
-        return effect.live, effect.restart
+    def _candidate(self, before: str, draft: _Draft) -> Candidate:
+        live: tuple[str, ...] = ()
+        restart: tuple[str, ...] = ()
+        if self._difference is not None and draft.loaded is not None:
+            with suppress(ConfigError):
+                effect = self._difference(self._load(before).config, draft.loaded.config)
+                live, restart = effect.live, effect.restart
+        version = history.version_of(draft.text.encode())
+        diff = unified(before, draft.text)
+        return Candidate(veil(draft.text), diff, draft.problems, draft.new, live, restart, version)
 
     def _refuse_locked(self, before: str, text: str) -> None:
         """What the environment sets wins over the file: editing it would do nothing."""
@@ -347,7 +353,5 @@ def _named(tree: Plain, parts: Sequence[str]) -> Plain:
 
 
 def _unreadable(error: ConfigError, path: Path) -> Problem:
-    from redshank.config.document import Place
-
     said = str(error)
     return Problem(Place(str(path), 0, ""), "", said.removeprefix(f"{path}:").strip())

@@ -22,6 +22,7 @@ from redshank.web import (
     answer,
     auditing,
     cameras,
+    configuring,
     entering,
     glancing,
     living,
@@ -68,6 +69,7 @@ PARTS = (
     pictures,
     recordings,
     cameras,
+    configuring,
     alerts,
     updates,
 )

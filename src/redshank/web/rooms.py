@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from redshank.access.who import Who
+from redshank.config.editor import Editor
 from redshank.live.pictures import Stills
 from redshank.live.room import LiveRoom
 from redshank.news import News
@@ -55,6 +56,7 @@ class Rooms:
     review: Review = field(default_factory=Review)
     stills: Stills | None = None
     live: LiveRoom | None = None
+    editor: Editor | None = None
 
 
 def there(room: T | None, what: str) -> T:
