@@ -29,10 +29,22 @@ from tests.harness.loop_thread import LoopThread
 from tests.playback.recording import NOON, Recording
 
 
+class Notes:
+    """An audit that only remembers."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, str, str]] = []
+        """Name, what, camera, detail."""
+
+    def note(self, who: Who, what: str, camera: str = "", detail: str = "") -> None:
+        self.lines.append((who.name, what, camera, detail))
+
+
 class Everybody:
     """A door that lets everybody in, as an administrator; or as whom it is told."""
 
     def __init__(self, who: Who | None = None) -> None:
+        self.audit = Notes()
         self.asker: Who | None = who or Who("user", "u1", "admin", Role.ADMIN, ROLE_RIGHTS[Role.ADMIN])
 
     async def who(self, cookie: str, bearer: str, address: str) -> Who | None:

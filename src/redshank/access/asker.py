@@ -106,9 +106,9 @@ def narrowed(rights: Rights, verbs: Iterable[str], cameras: Sequence[str] | None
     return both
 
 
-def shown(rights: Rights) -> Mapping[str, list[str] | None]:
+def shown(rights: Rights) -> Mapping[Verb, list[str] | None]:
     """As the API says it."""
-    return {verb.value: None if cameras is None else sorted(cameras) for verb, cameras in rights.items()}
+    return {verb: None if cameras is None else sorted(cameras) for verb, cameras in rights.items()}
 
 
 def _cameras(named: Sequence[str] | None) -> frozenset[str] | None:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -190,6 +190,25 @@ class Desk:
         done = await asyncio.wrap_future(self._store.write(work))
         await self._reload()
         return done
+
+    # One's own
+
+    async def ends(self, who: Who) -> int | None:
+        """When the session does, if nobody uses it; None when there is none."""
+        there = await self.register()
+        session = next((one for one in there.sessions.values() if one.id == who.session), None)
+        return None if session is None else asker.ends(there, session)
+
+    async def preferences(self, who: Who) -> Any:
+        """What the pages remember of an account."""
+        kept = await asyncio.to_thread(self._store.read, partial(users.preference, user=who.id))
+        return {} if kept is None else kept
+
+    async def prefer(self, who: Who, value: Any) -> None:
+        """Raises Refusal for whoever has no account."""
+        if who.kind != "user":
+            raise Refusal("forbidden", "only an account keeps anything")
+        await asyncio.wrap_future(self._store.write(partial(users.prefer, user=who.id, value=value)))
 
     # Inside
 

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from redshank.access.refusal import Refusal, Why
 from redshank.clock import US_PER_S, from_rfc3339
 from redshank.errors import RedshankError
 from redshank.playback.footage import NoFootage
@@ -33,12 +34,26 @@ class Problem(RedshankError):
 
 _TITLES = {
     400: "The request makes no sense",
-    403: "Not for this page",
+    401: "Not logged in",
+    403: "Not allowed",
     404: "There is no such thing",
     405: "Not in this way",
+    409: "It has changed meanwhile",
     416: "Not in the file",
+    429: "Too often",
     500: "It failed",
     503: "Not at the moment",
+}
+
+
+REFUSED: Mapping[Why, int] = {
+    "invalid": 400,
+    "unknown": 401,
+    "forbidden": 403,
+    "missing": 404,
+    "conflict": 409,
+    "often": 429,
+    "busy": 503,
 }
 
 
@@ -53,6 +68,8 @@ def install(app: FastAPI) -> None:
     async def ours(_request: Request, error: Exception) -> JSONResponse:
         if isinstance(error, Problem):
             return problem(error.status, str(error), error.headers)
+        if isinstance(error, Refusal):
+            return problem(REFUSED[error.why], str(error), {"Retry-After": str(error.wait_s)} if error.wait_s else None)
         if isinstance(error, NoFootage):
             return problem(404, str(error))
         return problem(503, str(error), {"Retry-After": "2"} if isinstance(error, Busy) else None)

@@ -73,7 +73,9 @@ async def guard(connection: HTTPConnection) -> None:
     Raises Problem: 401 for nobody, 403 for a verb that is not theirs at all. A camera that is not theirs is not there: see `Site`.
     """
     if _TOKEN.search(connection.scope["query_string"]):
-        raise Problem(400, "a token in an address ends up in logs: make another one, and send it as Authorization: Bearer")
+        raise Problem(
+            400, "a token in an address ends up in logs: make another one, and send it as Authorization: Bearer"
+        )
     need: Need | None = getattr(connection.scope.get("endpoint"), "__needs__", None)
     who = await asker_of(connection)
     state = connection.state
