@@ -1,5 +1,6 @@
 /** The page begins here. */
 
+import "./lib/ticket";
 import { mount } from "svelte";
 import App from "./App.svelte";
 import "./app.css";

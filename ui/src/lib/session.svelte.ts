@@ -19,15 +19,20 @@ export interface Session {
 
 class Mine {
   now = $state<Session | null>(null);
+  /** Whether it ended under an open page. */
+  ended = $state(false);
 
   constructor() {
     whenLoggedOut(() => {
-      if (this.now?.state === "in") this.now = { ...this.now, state: "login", rights: {} };
+      if (this.now?.state !== "in") return;
+      this.ended = true;
+      this.now = { ...this.now, state: "login", rights: {} };
     });
   }
 
   async load() {
     this.now = await get<Session>("/api/session");
+    if (this.now.state === "in") this.ended = false;
   }
 
   /** Whether this may be done, with this camera or at all. */
@@ -40,6 +45,7 @@ class Mine {
 
   async logOut() {
     await send("POST", "/api/logout");
+    this.ended = false;
     await this.load();
   }
 }
