@@ -1,5 +1,10 @@
 /** Every text of the page, in one catalogue: a file per part, so that a translation is a folder beside this one. */
 
+import { camera } from "./camera";
+import { enter } from "./enter";
 import { frame } from "./frame";
+import { live } from "./live";
+import { alerts } from "./alerts";
+import { history } from "./history";
 
-export const texts = { frame };
+export const texts = { camera, enter, frame, live, alerts, history };
