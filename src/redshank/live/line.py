@@ -23,10 +23,13 @@ class Line:
         self._clock = clock
         self._packets: Share[Packet] = Share(QUEUE, clock)
         self._films: dict[bool, tuple[LiveMuxer, Share[Fragment]]] = {}
-        self._sound: StreamFormat | None = None
+        self.sound: StreamFormat | None = None
+        """As far as is known."""
         self._lost = 0
 
     def offer(self, packet: Packet) -> None:
+        if packet.format.kind == "audio":
+            self.sound = packet.format
         self._packets.offer(packet, starts(packet))
         for muxer, share in self._films.values():
             for fragment in muxer.add(packet):
@@ -34,7 +37,7 @@ class Line:
 
     def expect(self, sound: StreamFormat | None) -> None:
         """What sound there is, told before its first packet."""
-        self._sound = sound
+        self.sound = sound
         for muxer, _share in self._films.values():
             muxer.expect(sound)
 
@@ -59,7 +62,7 @@ class Line:
     def _film(self, sound: bool) -> tuple[LiveMuxer, Share[Fragment]]:
         """Beginning with what is remembered."""
         muxer, share = LiveMuxer(sound), Share[Fragment](FRAGMENTS, self._clock)
-        muxer.expect(self._sound)
+        muxer.expect(self.sound)
         for packet in self._packets.newest:
             for fragment in muxer.add(packet):
                 share.offer(fragment, fragment.keyframe)

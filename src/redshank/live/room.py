@@ -56,15 +56,21 @@ class LiveRoom:
 
     # -- for viewers
 
-    @asynccontextmanager
-    async def packets(self, camera: str, stream: str) -> AsyncIterator[Viewer[Packet]]:
+    @contextmanager
+    def taking(self, camera: str, stream: str) -> Iterator[Viewer[Packet]]:
         """While the context is open, packets of the stream, sound included: everything since the newest keyframe, then what comes.
 
-        `async for packet in packets` (or `await packets.next()`) waits as long as there is nothing, and ends only with `stop`. A new
+        `async for packet in viewer` (or `await viewer.next()`) waits as long as there is nothing, and ends only with `stop`. A new
         `packet.format` object means new parameters, as everywhere. Bounded: who does not take 4 s or 8 MB loses all up to the next
-        keyframe, counted in `packets.dropped`. Unknown and private cameras simply give nothing.
+        keyframe, counted in `viewer.dropped`. Unknown and private cameras simply give nothing.
         """
         with self._on(camera, stream) as line, line.packets() as viewer:
+            yield viewer
+
+    @asynccontextmanager
+    async def packets(self, camera: str, stream: str) -> AsyncIterator[Viewer[Packet]]:
+        """The same as an asynchronous context."""
+        with self.taking(camera, stream) as viewer:
             yield viewer
 
     @asynccontextmanager
@@ -72,6 +78,11 @@ class LiveRoom:
         """The same as fragments for a browser; `Fragment.init` is what must come before. Bounded by 2 s."""
         with self._on(camera, stream) as line, line.fragments(sound) as viewer:
             yield viewer
+
+    def sound(self, camera: str, stream: str) -> StreamFormat | None:
+        """Of a stream that is watched, as far as is known."""
+        line = self._lines.get((camera, stream))
+        return line.sound if line is not None else None
 
     def viewers(self, camera: str, stream: str) -> int:
         """How many there are at the moment."""

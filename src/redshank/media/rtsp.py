@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import cast
 
 from redshank.clock import US_PER_S, Clock
 from redshank.media.feed import Feed, Unit
@@ -23,6 +24,7 @@ from redshank.media.rtp import RtpStream, can_send, payload_type, sdp
 from redshank.media.rtsp_message import (
     MAX_HEAD,
     BadRequest,
+    Login,
     Request,
     Response,
     Verify,
@@ -49,6 +51,11 @@ proved to know it. Called on the loop for every request but OPTIONS."""
 def anyone(path: str, user: str, verify: Verify) -> bool:
     """The `Allow` of an open server."""
     return True
+
+
+Find = Callable[[str, Login, str], Awaitable[Feed | int]]
+"""(path, login, viewer's address) -> what is watched there, or the status to answer: 401 asks for a login. Asked once per connection,
+path and login; a feed that ends closes the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,7 @@ class _Track:
 
 
 class Server:
-    """Serves `mounts` (path such as `/front` -> feed), which may change while it runs."""
+    """Serves `mounts` (path such as `/front` -> feed), which may change while it runs; or, with `find`, what that finds."""
 
     def __init__(
         self,
@@ -107,8 +114,10 @@ class Server:
         settings: ServerSettings | None = None,
         allow: Allow = anyone,
         hooks: Hooks | None = None,
+        find: Find | None = None,
     ) -> None:
         self.mounts = dict(mounts)
+        self.find = find or self._mounted
         self.settings = settings or ServerSettings()
         self.clock = clock
         self.allow = allow
@@ -119,6 +128,12 @@ class Server:
         self.port = self.settings.port
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+
+    async def _mounted(self, path: str, login: Login, address: str) -> Feed | int:
+        if not self.allow(path, login.user, login.verify):
+            return 401
+        feed = self.mounts.get(path)
+        return 404 if feed is None else feed
 
     async def start(self) -> None:
         """Listen. Raises OSError when the address is taken."""
@@ -170,6 +185,8 @@ class Connection:
         self._session = os.urandom(8).hex()
         self._path = ""
         self._feed: Feed | None = None
+        self._found: tuple[tuple[str, str, str], Feed] | None = None
+        """What was found, for which path and login."""
         self._tracks: dict[int, _Track] = {}
         self._sockets: list[asyncio.DatagramTransport] = []
         self._playing: asyncio.Task[None] | None = None
@@ -211,34 +228,46 @@ class Connection:
     async def _answer(self, request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(200, (("Public", METHODS),))
-        path = self._path or request.path  # PLAY and TEARDOWN may name the session's base in another spelling
-        login = login_of(request, self._nonce, self._server.settings.logins)
-        if not self._server.allow(path, login.user, login.verify):
+        begins = request.method in ("DESCRIBE", "SETUP")
+        # PLAY and TEARDOWN may name the session's base in another spelling.
+        found = await self._find(request, request.path if begins else self._path or request.path)
+        if found == 401:
             self._denied += "authorization" in request.headers
             return challenge(self._nonce, self._server.settings.logins)
+        if begins and isinstance(found, int):
+            return Response(found)
         match request.method:
             case "DESCRIBE":
-                return self._describe(request)
+                return self._describe(request, cast(Feed, found))
             case "SETUP":
-                return await self._setup(request)
+                return await self._setup(request, cast(Feed, found))
             case "PLAY" | "GET_PARAMETER" | "SET_PARAMETER" | "TEARDOWN":
                 return self._in_session(request)
         return Response(501, (("Public", METHODS),))
 
-    def _describe(self, request: Request) -> Response:
-        feed = self._server.mounts.get(request.path)
-        if feed is None:
-            return Response(404)
+    async def _find(self, request: Request, path: str) -> Feed | int:
+        """Asked again only for another path or login: a password may take long to check. A Digest is good for one request."""
+        login = request.headers.get("authorization", "")
+        asked = path, login, f"{request.method} {request.url}" if login.lower().startswith("digest") else ""
+        if self._found is None or self._found[0] != asked:
+            peer: str = self.writer.get_extra_info("peername")[0]
+            said = login_of(request, self._nonce, self._server.settings.logins)
+            found = await self._server.find(path, said, peer)
+            if isinstance(found, int):
+                return found
+            self._found = asked, found
+        return self._found[1]
+
+    def _describe(self, request: Request, feed: Feed) -> Response:
         if not any(can_send(format) for format in feed.formats):
             return Response(503)  # a camera that was never seen, or a codec RTP has no payload for here
         base = request.url.rstrip("/") + "/"
         headers = (("Content-Base", base), ("Content-Type", "application/sdp"))
         return Response(200, headers, sdp(feed.formats).encode())
 
-    async def _setup(self, request: Request) -> Response:
-        feed = self._server.mounts.get(request.path)
+    async def _setup(self, request: Request, feed: Feed) -> Response:
         number = request.track or 0
-        if feed is None or number >= len(feed.formats) or not can_send(feed.formats[number]):
+        if number >= len(feed.formats) or not can_send(feed.formats[number]):
             return Response(404)
         if self._playing is not None or (self._feed is not None and self._feed is not feed):
             return Response(455)

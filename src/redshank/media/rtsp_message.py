@@ -118,6 +118,8 @@ class Login:
 
     user: str = ""
     verify: Verify = field(default=lambda password: False)
+    password: str = field(default="", repr=False)
+    """With Basic, as it was given; Digest does not tell it."""
 
 
 def login_of(request: Request, nonce: str, methods: tuple[str, ...]) -> Login:
@@ -135,7 +137,9 @@ def _basic(rest: str) -> Login:
         user, colon, given = base64.b64decode(rest, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return Login()
-    return Login(user, lambda password: hmac.compare_digest(password.encode(), given.encode())) if colon else Login()
+    if not colon:
+        return Login()
+    return Login(user, lambda password: hmac.compare_digest(password.encode(), given.encode()), given)
 
 
 def _digest(rest: str, method: str, nonce: str) -> Login:

@@ -1,0 +1,52 @@
+"""Live view of a running site: the room and what feeds it, RTSP out and its log-in. On the hub's event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from redshank.access.desk import Desk
+from redshank.access.refusal import Refusal
+from redshank.access.who import Verb
+from redshank.clock import Clock
+from redshank.live.room import LiveRoom
+from redshank.live.rtsp import PORT, Enter, May, RtspOut
+from redshank.model import CameraState
+from redshank.process.upstream import Upstream
+
+
+class Living:
+    """One per site. `upstream.started` is told of every start of a capture process."""
+
+    def __init__(self, clock: Clock, state: Callable[[str, str], CameraState | None]) -> None:
+        """state: of a camera's stream, as last told."""
+        self.upstream = Upstream()
+        self.room = LiveRoom(self.upstream, clock, state)
+        self.upstream.room = self.room
+
+    def rtsp(
+        self, desk: Desk, cameras: Callable[[], Mapping[str, Sequence[str]]], host: str = "127.0.0.1", port: int = PORT
+    ) -> RtspOut:
+        """Not started yet. cameras: those that are switched on, and their streams."""
+        return RtspOut(self.room, door_of(desk), cameras, host, port)
+
+    async def stop(self) -> None:
+        """Ends every viewer. Idempotent."""
+        await self.room.stop()
+        await self.upstream.stop()
+
+
+def door_of(desk: Desk) -> Enter:
+    """Who may watch by RTSP: accounts, and any name with a token as password."""
+
+    async def enter(name: str, password: str, address: str) -> May | None:
+        try:
+            who = await desk.vouch(name, password, address)
+        except Refusal:
+            return None
+
+        async def may(camera: str) -> bool:
+            return who.may(Verb.LIVE, camera) and await desk.still(who)
+
+        return may
+
+    return enter
