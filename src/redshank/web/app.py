@@ -18,20 +18,26 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from redshank.clock import Clock
 from redshank.errors import ConfigError
 from redshank.web import (
+    alert,
     alerts,
     answer,
     auditing,
     cameras,
     configuring,
     entering,
+    events,
     glancing,
     living,
+    logs,
     media,
+    metrics,
     passes,
     people,
     pictures,
     recordings,
+    reviewing,
     shell,
+    system,
     transcoding,
     updates,
 )
@@ -71,7 +77,13 @@ PARTS = (
     cameras,
     configuring,
     alerts,
+    alert,
+    events,
+    reviewing,
     updates,
+    system,
+    metrics,
+    logs,
 )
 """Modules with `routes`, in the order in which an address is looked for."""
 

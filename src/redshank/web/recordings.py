@@ -39,7 +39,7 @@ def healthz() -> Json:
 
 
 @routes.get("/api/openapi.json", include_in_schema=False)
-@needs(Verb.LIVE)
+@needs(Verb.CONFIGURE)
 def openapi(request: Request) -> Json:
     """OpenAPI 3.1 of all this."""
     described: Json = request.app.openapi()
@@ -47,7 +47,7 @@ def openapi(request: Request) -> Json:
 
 
 @routes.get("/api/status")
-@needs(Verb.LIVE)
+@needs(Verb.CONFIGURE)
 async def status(site: Site) -> Json:
     """How everything is, as `redshank status --json`. On the event loop: what it counts changes there."""
     return dict(site.status())

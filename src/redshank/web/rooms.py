@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from redshank.access.who import Who
 from redshank.config.editor import Editor
+from redshank.live.film import Films
 from redshank.live.pictures import Stills
 from redshank.live.room import LiveRoom
 from redshank.news import News
@@ -49,12 +51,17 @@ class Rooms:
     access: Door | None = None
     """None: nobody is let in."""
     news: News | None = None
+    log: Path | None = None
+    zone: str = "UTC"
+    """In which days are counted."""
+    version: str = ""
     names: Callable[[], frozenset[str]] = lambda: LOOPBACK
     """What the server may be called in an address."""
     authority: Callable[[], bytes] = lambda: b""
     """The certificate (PEM) devices may trust; empty: there is none of ours."""
     review: Review = field(default_factory=Review)
     stills: Stills | None = None
+    films: Films | None = None
     live: LiveRoom | None = None
     editor: Editor | None = None
 
