@@ -9,12 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from redshank.access.who import Verb, Who
 from redshank.clock import US_PER_S, rfc3339
 from redshank.web.rooms import Rooms
 from tests.playback.recording import NOON
 from tests.web.serving import Everybody, Place, client, place
-from tests.web.watched import Watched
+from tests.web.watched import Watched, only
 
 
 @pytest.fixture
@@ -33,11 +32,6 @@ def watched(here: Place) -> Watched:
 def session(here: Place) -> Iterator[httpx.Client]:
     with client(here.app) as made:
         yield made
-
-
-def only(camera: str) -> Who:
-    """A viewer of one camera."""
-    return Who("user", "u2", "guard", None, {Verb.HISTORY: frozenset({camera}), Verb.LIVE: frozenset({camera})})
 
 
 def ids(session: httpx.Client, **asked: Any) -> list[str]:

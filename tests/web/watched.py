@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
+from redshank.access.who import ROLE_RIGHTS, Role, Verb, Who
 from redshank.clock import US_PER_S
 from redshank.model import Alert, Box, Condition, Event, Verdict
 from redshank.store import alerts, events, verdicts
@@ -17,6 +18,12 @@ from tests.playback.recording import NOON
 BOX = Box(0.25, 0.25, 0.5, 0.75)
 MET = (Condition("label", "person", "person", True), Condition("score", ">= 0.50", "0.81", True))
 NOT_MET = (Condition("label", "person", "person", True), Condition("score", ">= 0.50", "0.31", False))
+
+
+def only(camera: str, role: Role = Role.VIEWER) -> Who:
+    """Somebody who may look at one camera."""
+    rights = {verb: frozenset({camera}) for verb in (Verb.LIVE, Verb.HISTORY, Verb.EXPORT)}
+    return Who("user", f"{role}-1", "guard", role, {verb: rights[verb] for verb in ROLE_RIGHTS[role] if verb in rights})
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Alerts: the inbox, its numbers, and one alert with everything that explains it. Routes run in the pool; nothing writes."""
+"""Alerts: the inbox and its numbers. Routes run in the pool; nothing writes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from redshank.store.search import alert_rows
 from redshank.store.tally import tally
 from redshank.web.answer import Problem
 from redshank.web.filters import After, AlertFilter, Limit, cursor, place
-from redshank.web.guard import Asker, needs
-from redshank.web.items import NOTHING, Alert, Alerts, Counts, alert_of
+from redshank.web.guard import needs
+from redshank.web.items import NOTHING, Alerts, Counts, alert_of
 from redshank.web.review import Review, Reviewing
-from redshank.web.site import Site, WebSite
+from redshank.web.site import WebSite
 
 routes = APIRouter(prefix="/api/alerts")
 Filter = Annotated[AlertFilter, Depends()]
@@ -58,13 +58,6 @@ def pictured(review: Review, row: Row) -> bool:
     if review.pictures is None:
         return False
     return review.pictures.read(blob_name(alert_in(row), "json")) is not None
-
-
-@routes.get("/{alert}", response_model=Alert)
-@needs(Verb.HISTORY)
-def one(site: Site, who: Asker, review: Reviewing, alert: str) -> object:
-    """One alert."""
-    return shown(site, review, [alert_row(site, alert)], who.id)[0]
 
 
 def alert_row(site: WebSite, alert: str) -> Row:

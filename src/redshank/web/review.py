@@ -1,9 +1,10 @@
-"""What looking back works with besides footage: pictures of alerts, rules, the site's clock on the wall."""
+"""What looking back works with besides footage: pictures of alerts, trails, rules, the site's clock on the wall."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,9 @@ from starlette.requests import HTTPConnection
 
 from redshank.blobs.base import Blobs
 from redshank.rules.rule import Rule
+from redshank.trail.trails import Trails
+
+Note = Callable[..., None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Review:
 
     pictures: Blobs | None = None
     """Where `alert.compose` keeps the pictures of alerts."""
+    trails: Trails | None = None
     rules: Callable[[], Mapping[str, Rule]] = dict
     """Those that hold now, by name."""
     zone: Callable[[], ZoneInfo] = lambda: ZoneInfo("UTC")
@@ -31,5 +36,13 @@ async def _review(connection: HTTPConnection) -> Review:
     return found
 
 
+async def _noted(connection: HTTPConnection) -> Note:
+    """Into the audit, as who asks."""
+    note: Note = partial(connection.app.state.rooms.access.audit.note, connection.state.who)
+    return note
+
+
+Noted = Annotated[Note, Depends(_noted)]
+"""For a route: `def route(note: Noted)`; `note(what, camera, detail)` never waits."""
 Reviewing = Annotated[Review, Depends(_review)]
 """For a route: `def route(review: Reviewing)`."""
