@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -43,7 +43,7 @@ class NoPicture(RedshankError):
 class Packets(Protocol):
     """Of live cameras (live/room.py)."""
 
-    def packets(self, camera: str, stream: str) -> AbstractAsyncContextManager[AsyncIterator[Packet]]:
+    def packets(self, camera: str, stream: str) -> AbstractAsyncContextManager[AsyncIterable[Packet]]:
         """From the newest keyframe on, until left. Raises RedshankError when there can be none."""
         ...
 
@@ -167,7 +167,7 @@ class Stills:
         return Picture(answer.body, time, stream, self._clock.mono_ns(), etag)
 
 
-async def _newest(packets: AsyncIterator[Packet], oldest: int) -> list[Packet]:
+async def _newest(packets: AsyncIterable[Packet], oldest: int) -> list[Packet]:
     """The newest keyframe, and where it is older than `oldest`, what follows it up to a picture that is not."""
     found: list[Packet] = []
     size = 0

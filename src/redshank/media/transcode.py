@@ -37,7 +37,7 @@ def fitting(width: int, height: int) -> tuple[int, int]:
 
 def h264_format(width: int, height: int) -> StreamFormat:
     """What `transcode` makes of pictures of this size."""
-    context = _encoder(*fitting(width, height))
+    context = video_encoder(*fitting(width, height))
     declared = StreamFormat("video", "h264", BASE, bytes(context.extradata or b""))
     return video_format(declared, b"")
 
@@ -49,21 +49,21 @@ def transcode(
 
     Packets of one format, the first a keyframe; times are ticks of 1/90,000 s. Raises SourceUnusable when nothing could be decoded.
     """
-    encoder = _encoder(format.width, format.height)
+    encoder = video_encoder(format.width, format.height)
     made: list[tuple[int, bool, bytes]] = []
     for picture, packet in _decoded(packets):
         frame = picture.reformat(format.width, format.height, "yuv420p")
-        frame = _planes(cover(to_frame(frame, packet))) if cover else frame
+        frame = plain(cover(to_frame(frame, packet))) if cover else frame
         frame.pts, frame.time_base = picture.pts, BASE
         frame.pict_type = PictureType.NONE if made else PictureType.I
-        made += [_unit(packet) for packet in encoder.encode(frame)]
-    made += [_unit(packet) for packet in encoder.encode(None)]
+        made += [unit_of(packet) for packet in encoder.encode(frame)]
+    made += [unit_of(packet) for packet in encoder.encode(None)]
     if not made:
         raise SourceUnusable("the footage could not be decoded: it may be damaged")
     return made
 
 
-def _planes(frame: Frame) -> av.VideoFrame:
+def plain(frame: Frame) -> av.VideoFrame:
     """For the encoder."""
     packed = np.concatenate([plane.ravel() for plane in (frame.y, frame.u, frame.v)])
     return av.VideoFrame.from_ndarray(packed.reshape(-1, frame.width), "yuv420p")
@@ -75,7 +75,7 @@ def _decoded(packets: Iterable[Packet]) -> Iterator[tuple[av.VideoFrame, Packet]
     packet: Packet | None = None
     for packet in packets:
         if context is None:
-            context = _decoder(packet.format)
+            context = video_decoder(packet.format)
         unit = padded(packet.data)
         unit.pts, unit.dts, unit.time_base = packet.pts, packet.dts, BASE
         try:
@@ -87,7 +87,7 @@ def _decoded(packets: Iterable[Packet]) -> Iterator[tuple[av.VideoFrame, Packet]
         yield from ((picture, packet) for picture in context.decode(None))
 
 
-def _decoder(format: StreamFormat) -> VideoCodecContext:
+def video_decoder(format: StreamFormat) -> VideoCodecContext:
     context = av.CodecContext.create(format.codec, "r")
     assert isinstance(context, VideoCodecContext)
     context.thread_count = 1
@@ -95,7 +95,7 @@ def _decoder(format: StreamFormat) -> VideoCodecContext:
     return context
 
 
-def _encoder(width: int, height: int) -> VideoCodecContext:
+def video_encoder(width: int, height: int) -> VideoCodecContext:
     context = av.CodecContext.create("libx264", "w")
     assert isinstance(context, VideoCodecContext)
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
@@ -107,6 +107,6 @@ def _encoder(width: int, height: int) -> VideoCodecContext:
     return context
 
 
-def _unit(packet: av.Packet[av.stream.Stream]) -> tuple[int, bool, bytes]:
+def unit_of(packet: av.Packet[av.stream.Stream]) -> tuple[int, bool, bytes]:
     parts = picture_parts("h264", units(bytes(packet), 0), frozenset())
     return packet.pts or 0, packet.is_keyframe, b"".join(parts)

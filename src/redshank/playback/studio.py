@@ -1,11 +1,15 @@
-"""The hub's side of the studio, the sandboxed process that decodes recorded pictures (process/studio.py): started when it is first
-asked, ended when nobody has asked for a while. Event loop only.
+"""The hub's side of the studio, the sandboxed process that decodes pictures (process/studio.py): started when it is first asked, ended
+when nobody has asked for a while. Event loop only.
+
+    ask    a job with one answer
+    film   a job that goes on: packets in, pictures out, for as long as somebody watches
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, Protocol
 
@@ -23,6 +27,9 @@ TRANSCODE = "transcode"
 START_S = 10.0
 JOB_S = 20.0
 IDLE_S = 60.0
+WINDOW = 2 << 20
+"""Bytes of a film that it has not looked at yet; one packet more waits."""
+LOST = "the footage could not be decoded: it may be damaged"
 
 
 class Busy(RedshankError):
@@ -39,6 +46,49 @@ class Studio(Protocol):
     async def ask(self, job: str, header: Mapping[str, Any], body: bytes) -> Note:
         """The answer. Raises Busy, or Refused with the reason."""
         ...
+
+
+class Film:
+    """One job that goes on. Its pictures are told as they come, to whom it was opened with."""
+
+    def __init__(self, number: int, tell: Callable[[Note], bool], heard: Callable[[Note], None]) -> None:
+        self._number = number
+        self._tell = tell
+        self._heard = heard
+        self._under_way = 0
+        self._moved = asyncio.Event()
+        self._reason = ""
+
+    async def say(self, kind: str, header: Mapping[str, Any], body: bytes = b"") -> None:
+        """Waits while much is under way: whoever feeds it drops what is too old. Raises Refused when it has ended."""
+        await self._until(lambda: self._under_way <= WINDOW)
+        self._under_way += len(body)
+        self._tell(Note(kind, {**header, "number": self._number}, body))
+
+    async def over(self) -> None:
+        """Waits until it ends by itself, and raises Refused then."""
+        await self._until(lambda: False)
+
+    async def _until(self, true: Callable[[], bool]) -> None:
+        while not self._reason and not true():
+            self._moved.clear()
+            await self._moved.wait()
+        if self._reason:
+            raise Refused(self._reason)
+
+    def end(self, reason: str) -> None:
+        self._reason = self._reason or reason
+        self._moved.set()
+
+    def on_note(self, note: Note) -> None:
+        match note.kind:
+            case "taken":
+                self._under_way -= note.header["bytes"]
+                self._moved.set()
+            case "ended":
+                self.end(str(note.header["reason"]))
+            case _:
+                self._heard(note)
 
 
 class StudioProcess:
@@ -62,6 +112,7 @@ class StudioProcess:
         """Of those."""
         self._told: dict[int, asyncio.Future[Note]] = {}
         """Those of them that it works at."""
+        self._films: dict[int, Film] = {}
         self._transcodes = 0
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -93,12 +144,7 @@ class StudioProcess:
 
     async def _done(self, job: str, header: Mapping[str, Any], body: bytes) -> Note:
         number = next(self._numbers)
-        async with asyncio.timeout(START_S):
-            await self._ready.wait()
-            while not self._tell(Note(job, {**header, "number": number}, body)):
-                # It has just ended, and is about to be started again.
-                self._ready.clear()
-                await self._ready.wait()
+        await self._begin(Note(job, {**header, "number": number}, body))
         future: asyncio.Future[Note] = asyncio.get_running_loop().create_future()
         self._told[number] = future
         try:
@@ -107,9 +153,38 @@ class StudioProcess:
         finally:
             del self._told[number]
 
+    async def _begin(self, note: Note) -> None:
+        async with asyncio.timeout(START_S):
+            await self._ready.wait()
+            while not self._tell(note):
+                # It has just ended, and is about to be started again.
+                self._ready.clear()
+                await self._ready.wait()
+
+    @asynccontextmanager
+    async def film(self, job: str, header: Mapping[str, Any], heard: Callable[[Note], None]) -> AsyncIterator[Film]:
+        """A job that goes on while the context is open; `heard` is called with each of its pictures. Raises Refused."""
+        number = next(self._numbers)
+        film = Film(number, self._tell, heard)
+        self._films[number] = film
+        self._wake()
+        try:
+            try:
+                await self._begin(Note(job, {**header, "number": number}))
+            except TimeoutError:
+                raise Refused("what decodes pictures does not start") from None
+            yield film
+        finally:
+            del self._films[number]
+            self._tell(Note("end", {"number": number}))
+            self._sleep_later()
+
     async def on_note(self, note: Note) -> None:
         """From it."""
-        future = self._told.get(note.header.get("number", 0))
+        number = note.header.get("number", 0)
+        if film := self._films.get(number):
+            film.on_note(note)
+        future = self._told.get(number)
         if future is not None and not future.done():
             future.set_result(note)
 
@@ -119,9 +194,11 @@ class StudioProcess:
             self._ready.set()
             return
         self._ready.clear()
+        for film in self._films.values():
+            film.end(LOST)
         for future in self._told.values():
             if not future.done():
-                future.set_result(Note("made", {"reason": "the footage could not be decoded: it may be damaged"}))
+                future.set_result(Note("made", {"reason": LOST}))
 
     async def stop(self) -> None:
         """End it, if it runs."""
@@ -145,11 +222,11 @@ class StudioProcess:
         await self._keep()
 
     def _sleep_later(self) -> None:
-        if not self._jobs and self._rest is None:
+        if not self._jobs and not self._films and self._rest is None:
             self._rest = asyncio.get_running_loop().create_task(self._sleep())
 
     async def _sleep(self) -> None:
         await self._clock.sleep(self._idle_s)
         self._rest = None
-        if self._task is not None and not self._jobs:
+        if self._task is not None and not self._jobs and not self._films:
             self._task.cancel()

@@ -3,28 +3,30 @@
     picture     one group of pictures → the JPEG of one instant, masked
     sheet       keyframes → a sheet of small pictures
     transcode   some seconds of any codec → H.264, masked
+    shots, relay   what goes on while somebody watches a live camera: `process.film`
 
-Threads: the event loop, and the pool for the jobs. It opens no network and no file; whatever a recorded stream makes a decoder do
-happens here, and a job that does not end has the process replaced.
+Threads: the event loop, and the pool for the jobs. It opens no network and no file; whatever a stream makes a decoder do happens here,
+and a job that does not end has the process replaced.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
 from redshank.clock import NS_PER_S
 from redshank.errors import RedshankError, SourceUnusable
-from redshank.geometry import Polygon
 from redshank.media.decode import Decoder
 from redshank.media.transcode import CODEC_FAILURE, h264_format, transcode
 from redshank.model import Frame
 from redshank.pipe import Note
 from redshank.playback.coded import Coded, coded_of
+from redshank.process.film import MAKERS, Film, masks_of
 from redshank.process.sandbox import forbid_writing
 from redshank.process.worker import Worker
 from redshank.vision.picture import PIXEL_FAILURE, Pixels, cover, jpeg, still
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_S = 30.0
 """No job takes so long; the hub has given it up before."""
+LONGEST_PACKET_S = 6.0
+"""Nor does one packet of a film."""
 QUALITY = 75
 """Of a sheet."""
 
@@ -48,6 +52,7 @@ _FAILURES = (
 )
 """What libraries raise for bytes that nobody meant to be pictures: the asker hears it, instead of waiting until it is given up."""
 
+T = TypeVar("T")
 Made = tuple[dict[str, Any], bytes]
 """Answer's header and body."""
 
@@ -57,7 +62,9 @@ class Studio:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._begun: dict[int, int] = {}
+        self._due: dict[int, int] = {}
+        """By job: when it must be done, monotonic."""
+        self._films: dict[int, Film] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -66,28 +73,62 @@ class Studio:
             group.create_task(self._worker.listen(self.on_note))
 
     def stats(self) -> dict[str, Any]:
-        """A job that hangs counts as stuck only after LONGEST_S."""
+        """What should be done by now and is not, is stuck."""
         now = self._worker.clock.mono_ns()
-        longest = max(((now - begun) / NS_PER_S for begun in self._begun.values()), default=0.0)
-        return {"jobs": len(self._begun), "stuck_s": max(0.0, longest - LONGEST_S), "stuck_in": "a decoder"}
+        late = max(((now - due) / NS_PER_S for due in list(self._due.values())), default=0.0)
+        stats = {"jobs": len(self._due), "films": len(self._films)}
+        return {**stats, "stuck_s": max(0.0, late), "stuck_in": "a decoder"}
 
     async def on_note(self, note: Note) -> None:
-        task = self._worker.loop.create_task(self._do(note))
+        number = note.header["number"]
+        if note.kind in MAKERS:
+            self._films[number] = Film()
+            self._start(self._show(note, self._films[number]))
+        elif number in self._films:
+            self._films[number].on_note(note)
+        elif note.kind not in ("packet", "change", "end"):
+            self._start(self._do(note))
+
+    def _start(self, job: Coroutine[Any, Any, None]) -> None:
+        task = self._worker.loop.create_task(job)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _show(self, begun: Note, film: Film) -> None:
+        """Until it is told to end, or cannot go on."""
+        number, reason = begun.header["number"], "it was told to end"
+        try:
+            maker = MAKERS[begun.kind](begun.header)
+            while (note := await film.next()).kind != "end":
+                made = await asyncio.to_thread(self._timed, number, LONGEST_PACKET_S, partial(film.work, maker, note))
+                for one in made:
+                    self._worker.pipe.write(Note(one.kind, {**one.header, "number": number}, one.body))
+        except RedshankError as error:
+            reason = str(error)
+        except _FAILURES as error:
+            log.warning("a film ends", exc_info=error)
+            reason = "the camera's pictures could not be decoded"
+        finally:
+            del self._films[number]
+            self._worker.pipe.write(Note("ended", {"number": number, "reason": reason}))
+
+    def _timed(self, number: int, longest_s: float, job: Callable[[], T]) -> T:
+        """In the pool: waiting for a turn there does not count."""
+        self._due[number] = self._worker.clock.mono_ns() + round(longest_s * NS_PER_S)
+        try:
+            return job()
+        finally:
+            del self._due[number]
+
     async def _do(self, note: Note) -> None:
         number = note.header["number"]
-        self._begun[number] = self._worker.clock.mono_ns()
         try:
-            header, body = await asyncio.to_thread(work, note)
+            header, body = await asyncio.to_thread(self._timed, number, LONGEST_S, partial(work, note))
         except RedshankError as error:
             header, body = {"reason": str(error)}, b""
         except _FAILURES as error:
             log.warning("a picture could not be made", extra={"job": note.kind}, exc_info=error)
             header, body = {"reason": "the footage could not be decoded: it may be damaged"}, b""
-        finally:
-            del self._begun[number]
         self._worker.pipe.write(Note("made", {**header, "number": number}, body))
 
 
@@ -108,7 +149,7 @@ def picture(header: Mapping[str, Any], body: bytes) -> Made:
     frame = shown_at(coded_of(header, body), header["until"])
     if frame is None:
         raise SourceUnusable("the picture could not be decoded: the footage may be damaged")
-    masked = cover(frame, _masks(header))
+    masked = cover(frame, masks_of(header))
     return {"pts": frame.pts}, jpeg(still(masked, max_width=header["width"]))
 
 
@@ -141,7 +182,7 @@ def sheet(header: Mapping[str, Any], body: bytes) -> Made:
         if frame is None:
             continue
         y, x = tile["number"] // columns * height, tile["number"] % columns * width
-        _paste(pixels[y : y + height, x : x + width], still(cover(frame, _masks(header)), max_width=width))
+        _paste(pixels[y : y + height, x : x + width], still(cover(frame, masks_of(header)), max_width=width))
         made.append(tile["number"])
     return {"made": made}, jpeg(pixels, QUALITY)
 
@@ -160,13 +201,9 @@ def transcoded(header: Mapping[str, Any], body: bytes) -> Made:
     about = {"avcc": form.extradata.hex(), "size": [form.width, form.height]}
     if not header["samples"]:
         return {**about, "samples": []}, b""
-    masks = _masks(header)
+    masks = masks_of(header)
     made = transcode(coded_of(header, body).packets(), form, (lambda frame: cover(frame, masks)) if masks else None)
     return {**about, "samples": [[pts, key, len(data)] for pts, key, data in made]}, b"".join(unit[2] for unit in made)
-
-
-def _masks(header: Mapping[str, Any]) -> tuple[Polygon, ...]:
-    return tuple(tuple((float(x), float(y)) for x, y in polygon) for polygon in header["masks"])
 
 
 async def studio(worker: Worker) -> None:
