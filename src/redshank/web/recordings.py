@@ -17,7 +17,7 @@ from redshank.retain import DAY_US
 from redshank.store import alerts, coverage, events, gaps
 from redshank.web.answer import Json, Problem, range_of, stream_of
 from redshank.web.asked import Asked
-from redshank.web.guard import needs, public
+from redshank.web.guard import looked, needs, public
 from redshank.web.heavy import heavy
 from redshank.web.media import movie, playlist
 from redshank.web.site import Site, WebSite
@@ -165,19 +165,21 @@ class Clip:
     """Whether it goes on."""
 
 
-def alert_clip(site: Site, alert: str) -> Clip:
+def alert_clip(request: Request, site: Site, alert: str) -> Clip:
     """With some seconds before and after. Raises Problem."""
     found = site.store.read(partial(alerts.get, id=alert))
-    if found is None:
+    if found is None or found.camera not in site.cameras():
         raise Problem(404, "there is no such alert")
+    looked(request, found.camera, f"alert {alert}")
     return _clip(site, found.camera, found.opened, found.closed)
 
 
-def event_clip(site: Site, event: str) -> Clip:
+def event_clip(request: Request, site: Site, event: str) -> Clip:
     """With some seconds before and after. Raises Problem."""
     found = site.store.read(partial(events.get, id=event))
-    if found is None:
+    if found is None or found.camera not in site.cameras():
         raise Problem(404, "there is no such event")
+    looked(request, found.camera, f"event {event}")
     return _clip(site, found.camera, found.start, found.end)
 
 
