@@ -8,6 +8,7 @@ from redshank.access.desk import Desk
 from redshank.access.refusal import Refusal
 from redshank.access.who import Verb
 from redshank.clock import Clock
+from redshank.live.hls import LiveHls
 from redshank.live.room import LiveRoom
 from redshank.live.rtsp import PORT, Enter, May, RtspOut
 from redshank.model import CameraState
@@ -21,6 +22,7 @@ class Living:
         """state: of a camera's stream, as last told."""
         self.upstream = Upstream()
         self.room = LiveRoom(self.upstream, clock, state)
+        self.hls = LiveHls(self.room, clock)
         self.upstream.room = self.room
 
     def rtsp(
@@ -32,6 +34,7 @@ class Living:
     async def stop(self) -> None:
         """Ends every viewer. Idempotent."""
         await self.room.stop()
+        await self.hls.stop()
         await self.upstream.stop()
 
 

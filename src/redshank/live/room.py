@@ -50,9 +50,13 @@ class LiveRoom:
         """How a stream is, as last told."""
         self.transcode: Transcode | None = None
         """Set by whoever can; None: there is no transcoding."""
+        self.forgets: list[Callable[[str], None]] = []
+        """Who else is told of a camera that becomes private."""
         self._upstream = upstream
         self._lines: dict[tuple[str, str], Line] = {}
         self._leaving: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._made: set[Viewer[Fragment]] = set()
+        """Who watches what is transcoded."""
 
     # -- for viewers
 
@@ -78,6 +82,22 @@ class LiveRoom:
         """The same as fragments for a browser; `Fragment.init` is what must come before. Bounded by 2 s."""
         with self._on(camera, stream) as line, line.fragments(sound) as viewer:
             yield viewer
+
+    @asynccontextmanager
+    async def transcoded(self, camera: str, stream: str, sound: bool = True) -> AsyncIterator[Viewer[Fragment]]:
+        """The same for a browser that cannot play what the camera sends. Raises what `transcode` raises."""
+        assert self.transcode is not None
+        line = Line(self.clock)
+        async with self.transcode(camera, stream) as packets:
+            with line.fragments(sound) as viewer:
+                self._made.add(viewer)
+                task = asyncio.get_running_loop().create_task(_pump(packets, line))
+                try:
+                    yield viewer
+                finally:
+                    self._made.discard(viewer)
+                    task.cancel()
+                    await asyncio.wait({task})
 
     def sound(self, camera: str, stream: str) -> StreamFormat | None:
         """Of a stream that is watched, as far as is known."""
@@ -112,11 +132,15 @@ class LiveRoom:
         for (name, _stream), line in self._lines.items():
             if name == camera:
                 line.forget()
+        for forget in self.forgets:
+            forget(camera)
 
     async def stop(self) -> None:
         """End every viewer. Idempotent."""
         for line in self._lines.values():
             line.end()
+        for viewer in self._made:
+            viewer.end()
         leaving = list(self._leaving.values())
         for task in leaving:
             task.cancel()
@@ -147,3 +171,11 @@ class LiveRoom:
         await self.clock.sleep(LINGER_S)
         del self._lines[key], self._leaving[key]
         self._upstream.unwatch(*key)
+
+
+async def _pump(packets: AsyncIterator[Packet], line: Line) -> None:
+    try:
+        async for packet in packets:
+            line.offer(packet)
+    finally:
+        line.end()

@@ -27,6 +27,7 @@ from redshank.web import (
     entering,
     events,
     glancing,
+    live_hls,
     living,
     logs,
     media,
@@ -69,6 +70,7 @@ PARTS = (
     auditing,
     glancing,
     living,
+    live_hls,
     # A transcoded chunk's name would also do for one that is not: it is looked for first.
     transcoding,
     media,
@@ -78,6 +80,7 @@ PARTS = (
     configuring,
     alerts,
     alert,
+    thumbs,
     events,
     reviewing,
     updates,

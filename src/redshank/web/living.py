@@ -18,12 +18,13 @@ from starlette.websockets import WebSocketDisconnect
 
 from redshank.access.who import Verb, Who
 from redshank.clock import NS_PER_S, rfc3339
+from redshank.errors import RedshankError
 from redshank.live.room import LiveRoom
 from redshank.live.viewer import Viewer
 from redshank.media.codec_config import VIDEO_SCALE
 from redshank.media.live import Fragment, Init
 from redshank.model import CameraStatus
-from redshank.web.answer import camera_of
+from redshank.web.answer import Problem, camera_of
 from redshank.web.guard import Asker, needs
 from redshank.web.rooms import Door, there
 from redshank.web.site import Site
@@ -39,8 +40,8 @@ DRIFT_US = 50_000
 MOST_TEXT = 1_000
 """Characters of a message from the browser."""
 PLAYED = frozenset({"h264", "hevc", "aac", "opus"})
-UNPLAYABLE, NOT_ANY_MORE, ENDED = 4406, 4403, 1001
-"""Codes a socket is closed with: no codec the browser plays, a session that has ended, a server that stops."""
+UNPLAYABLE, NOT_ANY_MORE, BUSY, ENDED = 4406, 4403, 4503, 1001
+"""Codes a socket is closed with: no codec the browser plays, a session that has ended, too much to transcode, a server that stops."""
 
 Wanted = Literal["auto", "main", "sub"]
 routes = APIRouter(prefix="/api/live")
@@ -79,6 +80,8 @@ async def mse(
     room: LiveRoom = there(rooms.live, "live view")
     known = camera_of(site, camera).streams
     streams = [one for one in ("main", "sub") if one in known and stream in ("auto", one)]
+    if not streams:
+        raise Problem(404, "there is no such stream")
     asked = Asked(camera, streams, PLAYED & frozenset(codecs.split(",")))
     await socket.accept()
     showing = Showing(socket, room, asked)
@@ -148,22 +151,29 @@ class Showing:
             if choice is None:
                 await self._say({"error": "codec", "codecs": sorted(self._codecs())})
                 return UNPLAYABLE
-            async with self._watch(choice) as self._viewer:
-                await self._show(choice, self._viewer)
-            if self._playing.is_set() and choice.stream not in self._refused:
+            try:
+                async with self._watch(choice) as self._viewer:
+                    await self._show(choice, self._viewer)
+            except RedshankError as error:
+                await self._say({"error": "busy", "reason": str(error)})
+                return BUSY
+            if self._playing.is_set() and (choice.transcoded or choice.stream not in self._refused):
                 return ENDED
 
     def _watch(self, choice: _Choice) -> AbstractAsyncContextManager[Viewer[Fragment]]:
-        return self.room.watch(self.asked.camera, choice.stream, "aac" in self.asked.plays)
+        watch = self.room.transcoded if choice.transcoded else self.room.watch
+        return watch(self.asked.camera, choice.stream, "aac" in self.asked.plays)
 
     def _choose(self) -> _Choice | None:
-        """The best stream the browser plays, as far as is known yet."""
+        """The best stream the browser plays, as far as is known yet; else the smallest, transcoded."""
         for stream in self.asked.streams:
             state = self.room.state(self.asked.camera, stream)
             known = state is None or not state.codec or state.codec in self.asked.plays
             if known and stream not in self._refused:
                 return _Choice(stream)
-        return None
+        last = self.asked.streams[-1]
+        can = self.room.transcode is not None and "h264" in self.asked.plays
+        return _Choice(last, transcoded=True) if can else None
 
     def _codecs(self) -> set[str]:
         states = [self.room.state(self.asked.camera, stream) for stream in self.asked.streams]

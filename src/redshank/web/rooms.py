@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from redshank.access.who import Who
 from redshank.config.editor import Editor
 from redshank.live.film import Films
+from redshank.live.hls import LiveHls
 from redshank.live.pictures import Stills
 from redshank.live.room import LiveRoom
 from redshank.news import News
@@ -63,6 +64,7 @@ class Rooms:
     stills: Stills | None = None
     films: Films | None = None
     live: LiveRoom | None = None
+    live_hls: LiveHls | None = None
     editor: Editor | None = None
 
 
