@@ -23,7 +23,7 @@ from redshank.clock import NS_PER_S
 from redshank.errors import RedshankError, SourceUnusable
 from redshank.media.decode import Decoder
 from redshank.media.transcode import CODEC_FAILURE, h264_format, transcode
-from redshank.model import Frame
+from redshank.model import Box, Frame
 from redshank.pipe import Note
 from redshank.playback.coded import Coded, coded_of
 from redshank.process.film import MAKERS, Film, masks_of
@@ -39,6 +39,8 @@ LONGEST_PACKET_S = 6.0
 """Nor does one packet of a film."""
 QUALITY = 75
 """Of a sheet."""
+THUMBS = (82, 70, 55, 40, 25)
+"""Of a picture that may only have so many bytes, the first that fits."""
 
 _FAILURES = (
     CODEC_FAILURE,
@@ -145,12 +147,22 @@ def work(note: Note) -> Made:
 
 
 def picture(header: Mapping[str, Any], body: bytes) -> Made:
-    """The last picture shown at or before `until` (ticks), at most `width` pixels wide."""
+    """The last picture shown at or before `until` (ticks), at most `width` pixels wide; a `region` of it, in so many `bytes`."""
     frame = shown_at(coded_of(header, body), header["until"])
     if frame is None:
         raise SourceUnusable("the picture could not be decoded: the footage may be damaged")
-    masked = cover(frame, masks_of(header))
-    return {"pts": frame.pts}, jpeg(still(masked, max_width=header["width"]))
+    region = Box(*header["region"]) if header.get("region") else None
+    pixels = still(cover(frame, masks_of(header)), region, header["width"])
+    return {"pts": frame.pts}, _within(pixels, header.get("bytes"))
+
+
+def _within(pixels: Pixels, most: int | None) -> bytes:
+    """As a JPEG; the worse, the fewer bytes it may have."""
+    if most is None:
+        return jpeg(pixels)
+    return next(
+        (data for quality in THUMBS if len(data := jpeg(pixels, quality)) <= most), jpeg(pixels, THUMBS[-1] // 2)
+    )
 
 
 def shown_at(pictures: Coded, until: int) -> Frame | None:

@@ -27,6 +27,7 @@ from redshank.web import (
     entering,
     events,
     glancing,
+    insights,
     live_hls,
     living,
     logs,
@@ -39,6 +40,7 @@ from redshank.web import (
     reviewing,
     shell,
     system,
+    thumbs,
     transcoding,
     updates,
 )
@@ -84,6 +86,7 @@ PARTS = (
     events,
     reviewing,
     updates,
+    insights,
     system,
     metrics,
     logs,

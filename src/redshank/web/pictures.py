@@ -5,6 +5,7 @@ Files are read in the pool, the studio is asked on the event loop.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -30,19 +31,25 @@ async def picture(
     site: Site, camera: str, time: str, stream: str = "main", width: Annotated[int, Query(ge=16, le=8192)] = 1920
 ) -> Response:
     """The picture that was shown at a time, else the last one before it; privacy masks are black."""
-    masks = stream_of(site, camera, stream).masks
-    moment = time_of(time)
+    stream_of(site, camera, stream)
+    found = await run_in_threadpool(found_at, site, camera, stream, time_of(time))
+    return await made_of(site, found, {"width": width})
 
-    def find() -> Instant:
-        known = site.segments(camera, stream, moment - BACK_US, moment + 1)
-        return instant(known, moment, site.footage)
 
-    found = await run_in_threadpool(find)
-    until = scaled(moment - found.segment.start, VIDEO_SCALE) + found.lead
-    header = {**found.coded.header(), "until": until, "width": width, "masks": masks}
-    answer = await studio_of(site).ask("picture", header, found.coded.data)
-    shown = rfc3339(found.time(answer.header["pts"]))
-    return Response(answer.body, headers={"Redshank-Time": shown, "Redshank-Stream": stream}, media_type="image/jpeg")
+def found_at(site: WebSite, camera: str, stream: str, time: int) -> tuple[Instant, int]:
+    """What to decode for this time, and the tick up to which. Blocks. Raises NoFootage, StoreError."""
+    found = instant(site.segments(camera, stream, time - BACK_US, time + 1), time, site.footage)
+    return found, scaled(time - found.segment.start, VIDEO_SCALE) + found.lead
+
+
+async def made_of(site: WebSite, found: tuple[Instant, int], wanted: Mapping[str, object]) -> Response:
+    """The picture, masked; `wanted`: as the studio takes it."""
+    one, until = found
+    masks = site.cameras()[one.segment.camera].masks
+    header = {**one.coded.header(), "until": until, "masks": masks, **wanted}
+    answer = await studio_of(site).ask("picture", header, one.coded.data)
+    headers = {"Redshank-Time": rfc3339(one.time(answer.header["pts"])), "Redshank-Stream": one.segment.stream}
+    return Response(answer.body, headers=headers, media_type="image/jpeg")
 
 
 @routes.get("/sprites/{camera}/{day}/{hour}.json")
