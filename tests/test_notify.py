@@ -21,7 +21,8 @@ from redshank.alert.compose import Composer, Site
 from redshank.blobs.disk import DiskBlobs
 from redshank.errors import ChannelError, ChannelRefused, DiskFull
 from redshank.model import Alert, Notification
-from redshank.notify import Notifier, Route, Writes
+from redshank.notify import Notifier, Writes
+from redshank.notify_lane import Route
 from redshank.store import alerts, outbox
 from redshank.store.base import Store
 from tests.alert import sample

@@ -12,13 +12,12 @@ import logging
 import os
 import signal
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from redshank import logs, status
-from redshank.clock import Clock, SystemClock, rfc3339
+from redshank.clock import SystemClock
 from redshank.errors import ConfigError, RedshankError, StoreError
 from redshank.targets import Targets
 
@@ -31,11 +30,6 @@ if TYPE_CHECKING:
     from redshank.vision.detect import Detector
 
 log = logging.getLogger(__name__)
-
-SETUP_LOOK_S = 2.0
-LAST_GOOD = "last-good.yaml"
-HISTORY = "config-history"
-HISTORY_KEPT = 200
 
 
 class View(Protocol):
@@ -75,134 +69,28 @@ async def _run(config: Path | None, data: Path | None, view: View | None, worker
         from redshank.backup.start import at_start
         from redshank.configuration import Configuration
         from redshank.site import Site
+        from redshank.wiring import active, levels
 
         logs.to_file(folder / "redshank.log", also_stderr=view is None)
         logs.redact_uncaught()
-        loaded = await configured(config, folder, clock, view)
+        configuration = Configuration(config, folder, clock, os.environ)
+        loaded = configuration.first()
         for problem in loaded.problems:
             log.error("configuration: %s", problem)
-        levels = {**loaded.config.logger.logs, "redshank": loaded.config.logger.default}
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level.upper())
+        logs.set_levels(levels(loaded.config))
+        if not active(loaded.config):
+            words = configuration.advice(loaded)
+            log.warning("set-up mode: %s", words)
+            if view is None:
+                print(f"redshank: set-up mode. {words}", flush=True)
         healed = await asyncio.to_thread(at_start, folder, clock)
         for told in healed:
             log.error("%s", told)
         try:
-            configuration = Configuration(config, folder, clock, os.environ)
             await Site(loaded, folder, clock, view, workers, healed, configuration).run()
         finally:
             if view is not None:
                 view.stop()
-
-
-async def configured(config: Path | None, folder: Path, clock: Clock, view: View | None) -> Loaded:
-    """A configuration with a camera; until there is one, say what to do and look again: set-up mode."""
-    told = ""
-    while True:
-        loaded, problem = read_config(config)
-        used = _usable(config, folder, loaded, problem)
-        if used is not None:
-            if loaded is not None:
-                _keep_good(folder, loaded, clock.now(), whole=used is loaded)
-            return used
-        from redshank.report import setup_status
-
-        words = _what_to_do(config, loaded, problem)
-        if words != told:
-            told = words
-            log.warning("set-up mode: %s", words)
-            if view is None:
-                print(f"redshank: set-up mode. {words}", flush=True)
-        now = setup_status(words, str(folder), clock.now())
-        with contextlib.suppress(StoreError):
-            status.write(folder, now)
-        if view is not None:
-            view.show(now)
-        await clock.sleep(SETUP_LOOK_S)
-
-
-def _usable(config: Path | None, folder: Path, loaded: Loaded | None, problem: str) -> Loaded | None:
-    """What there is with a camera that is switched on: the file itself, with what fell out of it as it last was, or the last good one.
-
-    rel:T58: an edit that went wrong must not blind the cameras that worked before.
-    """
-    from redshank.config.document import Place, Problem
-    from redshank.config.rescue import rescue
-
-    last = _last_good(config, folder) if loaded is None or loaded.fallen else None
-    if loaded is None and last is not None:
-        words = f"used until the configuration can be read again. {problem}"
-        loaded = replace(last, problems=(Problem(Place(str(last.path), 0, ""), "", words), *last.problems))
-    elif loaded is not None and last is not None:
-        whole, told = rescue(loaded.config, loaded.fallen, last.config, str(loaded.path))
-        if told:
-            loaded = replace(loaded, config=whole, problems=(*loaded.problems, *told))
-    found = loaded is not None and any(camera.enabled for camera in loaded.config.cameras.values())
-    return loaded if found else None
-
-
-def _last_good(config: Path | None, folder: Path) -> Loaded | None:
-    """Read as if it lay where the configuration does: its secrets and paths are there."""
-    from redshank.config.load import find, load
-
-    path = find(config, os.environ)
-    try:
-        return load(folder / LAST_GOOD, os.environ, path.absolute().parent if path else None)
-    except ConfigError:
-        return None
-
-
-def _keep_good(folder: Path, loaded: Loaded, now: int, whole: bool) -> None:
-    """Copies, beside the data, of the configuration that is used. One that lost a camera never becomes the last good one."""
-    if loaded.path is None:
-        return
-    try:
-        content = loaded.path.read_bytes()
-        if whole:
-            _write(folder / LAST_GOOD, content)
-        _remember(folder / HISTORY, content, now)
-    except OSError as error:
-        log.warning("no copy of the configuration was kept: %s", error.strerror)
-
-
-def _remember(history: Path, content: bytes, now: int) -> None:
-    """One file per configuration that was ever used, by the time it first was; backups hold them too."""
-    history.mkdir(mode=0o700, exist_ok=True)
-    known = sorted(history.glob("*.yaml"))
-    if known and known[-1].read_bytes() == content:
-        return
-    name = rfc3339(now)[:19].replace(":", "")
-    _write(history / f"{name}Z.yaml", content)
-    for old in known[: -HISTORY_KEPT + 1]:
-        old.unlink()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, also over a power cut; for its owner only."""
-    part = path.with_name(".config.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def _what_to_do(config: Path | None, loaded: Loaded | None, problem: str) -> str:
-    if config is not None and not config.exists():
-        return f"{config} is not there yet. {_write_one(config)}"
-    if problem:
-        return problem
-    if loaded is None or loaded.path is None:
-        return f"There is no configuration yet. {_write_one(None)}"
-    problems = "".join(f"\n  {problem}" for problem in loaded.problems)
-    return (
-        f"{loaded.path} has no camera that is switched on. Add one under `cameras:`; it is noticed at once.{problems}"
-    )
-
-
-def _write_one(path: Path | None) -> str:
-    command = f"redshank init {path}" if path else "redshank init"
-    return f"Write one with: {command}, then put a camera in; it is noticed at once."
 
 
 def read_config(config: Path | None) -> tuple[Loaded | None, str]:

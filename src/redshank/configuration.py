@@ -1,8 +1,8 @@
 """The configuration of a running site: where its file is, what is used of it, and the copies that are kept.
 
 At the start something is always used: the file, with cameras that fell out of it as they last were, or the last good file, or nothing
-but the defaults (set-up mode). Later another file is used only when it brings no mistake that was not there before; else all goes on as it
-was (rel:T58). Everything blocks, and is called in one thread at a time.
+but the defaults (set-up mode). Later another file is used only when it brings no mistake that was not there before; else all goes on
+as it was (rel:T58). Everything blocks, and is called in one thread at a time.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Read:
     """What to use; None: what is used goes on."""
     problems: tuple[str, ...] = ()
     """Why that is so."""
+    whole: bool = True
+    """False: the file lost a camera that goes on as it was."""
 
 
 class Configuration:
@@ -99,7 +101,9 @@ class Configuration:
         if fresh:
             return Read(None, fresh)
         whole, told = rescue(loaded.config, loaded.fallen, running.config, str(loaded.path))
-        return Read(replace(loaded, config=whole, problems=(*loaded.problems, *told)) if told else loaded)
+        if told:
+            return Read(replace(loaded, config=whole, problems=(*loaded.problems, *told)), whole=False)
+        return Read(loaded)
 
     def keep(self, loaded: Loaded, whole: bool) -> None:
         """Copies, beside the data, of the configuration that is used. One that lost a camera never becomes the last good one."""

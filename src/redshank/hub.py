@@ -63,6 +63,7 @@ class Watched:
     """Of times in pictures."""
     zones: Mapping[str, Polygon] = field(default_factory=dict)
     privacy: tuple[Polygon, ...] = ()
+    streams: tuple[str, ...] = ("main", "sub")
 
 
 @dataclass(slots=True)
@@ -120,6 +121,14 @@ class Hub:
         self.unsent = 0
         """Messages the bus could keep nowhere."""
 
+    def change(self, cameras: Sequence[Watched]) -> None:
+        """These are there from now on. What was known of one that stays is kept."""
+        self._watched = {camera.name: camera for camera in cameras}
+        self.analysed = {name: self.analysed.get(name) or Analysed() for name in self._watched}
+        for key in [key for key in self.states if not self._knows(*key)]:
+            del self.states[key]
+        self.changed.set()
+
     async def say_again(self) -> None:
         """At a start: what was committed last may have been killed on its way to the bus. Readers know a message by its id."""
         read = self._links.store.read
@@ -156,6 +165,8 @@ class Hub:
         if note.kind != "state":
             return
         state = decode(CameraState, note.header)
+        if not self._knows(state.camera, state.stream):
+            return  # said before it went
         before = self.states.get((state.camera, state.stream))
         self.states[state.camera, state.stream] = state
         if before is None or before.status is not state.status:
@@ -190,8 +201,13 @@ class Hub:
                 self.trouble[worker.name] = note.header["reason"]
                 log.error("%s: %s", worker.name, note.header["reason"])
 
+    def _knows(self, camera: str, stream: str) -> bool:
+        return camera in self._watched and stream in self._watched[camera].streams
+
     async def _hear(self, seen: Observation) -> None:
-        analysed = self.analysed[seen.camera]
+        analysed = self.analysed.get(seen.camera)
+        if analysed is None:
+            return  # said before it went
         analysed.recent.append(seen)
         analysed.looks += 1
         if analysed.looks == 1:
@@ -273,7 +289,9 @@ class Hub:
         return Picture(picture_name(alert.camera, alert.opened), jpeg, width, height)
 
     def _request(self, number: int, alert: Alert) -> StillRequest:
-        camera = self._watched[alert.camera]
+        camera = self._watched.get(alert.camera)
+        if camera is None:
+            raise SourceError("the camera is not there any more")
         verdict = alert.verdict
         shown = (Detection(verdict.label, verdict.score, verdict.box),) if verdict.box else ()
         zones = {name: tuple(camera.zones[name]) for name in verdict.zones if name in camera.zones}

@@ -101,6 +101,8 @@ class Library:
         self._states = states
         self._cameras: dict[str, _Camera] = {}
         self._begun = clock.now()
+        self._recorded: set[Key] = set()
+        """Streams that should be, by their plans."""
         self._reached: dict[Key, int] = {}
         """Up to when a stream is on disk, or was not to be."""
         self._tell: dict[str, Callable[[Note], bool]] = {}
@@ -123,8 +125,7 @@ class Library:
         """
         self._volumes = volumes
         self.plan(plans)
-        wanted = {(s.camera, s.stream) for camera in self._cameras.values() for s in camera.plan.settings}
-        begin = partial(ledger.begin, wanted=wanted, now=self._clock.now())
+        begin = partial(ledger.begin, wanted=self._recorded, now=self._clock.now())
         last_epoch = await asyncio.wrap_future(self._store.write(begin))
         self._first_seq = dict.fromkeys(self._cameras, max(last_epoch + 1, least_epoch) << SEQ_BITS)
         self._leftovers = Leftovers(
@@ -139,12 +140,17 @@ class Library:
         return tuple(name for name in cameras if name in self._cameras and self._wanted(name)[1])
 
     def plan(self, plans: Mapping[str, Plan]) -> None:
-        """How cameras are recorded from now on."""
+        """How cameras are recorded from now on; those not named are not any more. What was recorded of them still comes."""
+        for name in self._cameras.keys() - plans.keys():
+            del self._cameras[name]
         for name, plan in plans.items():
-            if name in self._cameras:
-                self._cameras[name].plan = plan
-            else:
-                self._cameras[name] = _Camera(plan, seen_ns=self._clock.mono_ns())
+            camera = self._cameras.setdefault(name, _Camera(plan, seen_ns=self._clock.mono_ns()))
+            camera.plan = plan
+        recorded = {(s.camera, s.stream) for camera in self._cameras.values() for s in camera.plan.settings}
+        self._reached |= dict.fromkeys(recorded - self._recorded, self._clock.now())
+        for camera_name, stream in self._recorded - recorded:
+            self._note(f"{camera_name}/{stream}", "")
+        self._recorded = recorded
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:

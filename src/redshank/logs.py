@@ -94,3 +94,11 @@ def to_file(path: Path, also_stderr: bool, level: str = "INFO", levels: Mapping[
         logging.getLogger(library).setLevel(logging.WARNING)
     for name, each in (levels or {}).items():
         logging.getLogger(name).setLevel(each.upper())
+
+
+def set_levels(wanted: Mapping[str, str], before: Mapping[str, str] = {}) -> None:
+    """Logger → level; one that was set before and is not any more follows its parent again."""
+    for name in before.keys() - wanted.keys():
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    for name, level in wanted.items():
+        logging.getLogger(name).setLevel(level.upper())

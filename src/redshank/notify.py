@@ -18,16 +18,16 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from sqlalchemy import Connection, func, select, update
 
-from redshank.alert.base import Channel
 from redshank.alert.compose import Composer
 from redshank.clock import NS_PER_S, US_PER_S, Clock
 from redshank.errors import ChannelError, ChannelRefused, StoreError
 from redshank.model import SITE, Alert, Notification
+from redshank.notify_lane import ChannelHealth, Lane, Route
 from redshank.store import alerts, outbox
 from redshank.store.schema import notifications
 
@@ -50,8 +50,6 @@ POLL_S = 5.0
 STORE_WAIT_S = 5.0
 GRACE_S = 12.0
 """For sends under way at a stop: a little more than their own time-out."""
-LONGEST_WAIT_S = 600.0
-"""No message waits longer between two tries unless its receiver asked for that; one that seems to is due (the clock was set back)."""
 
 
 class Writes(Protocol):
@@ -61,63 +59,10 @@ class Writes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """One channel as configured. `dry_run`: everything but the sending. `picture`: whether its messages wait for one."""
-
-    channel: Channel
-    dry_run: bool = False
-    picture: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelHealth:
-    """How one channel is, for status and page. Times UTC µs; counts since start, `queued` as of the last look."""
-
-    channel: str
-    state: Literal["ok", "failing", "refused"]
-    """failing: tried again by itself · refused: needs another setting."""
-    queued: int = 0
-    sent: int = 0
-    failed: int = 0
-    dead: int = 0
-    dry_run: bool = False
-    failing_since: int | None = None
-    last_sent: int | None = None
-    last_error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class _Due:
     notification: Notification
     alert: Alert | None
     previous: str
-
-
-@dataclass(slots=True)
-class _Lane:
-    """One channel's progress. Only its own task changes it."""
-
-    route: Route
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    aside: set[str] = field(default_factory=set)
-    """Messages that fail while others pass."""
-    longest_s: float = LONGEST_WAIT_S
-    """That a message of this lane may have to wait."""
-    paused_until: int = 0
-    """Monotonic ns."""
-    queued: int = 0
-    next_due: int | None = None
-    sent: int = 0
-    failed: int = 0
-    dead: int = 0
-    state: Literal["ok", "failing", "refused"] = "ok"
-    failing_since: int | None = None
-    last_sent: int | None = None
-    last_error: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.route.channel.name
 
 
 class Notifier:
@@ -139,12 +84,16 @@ class Notifier:
         self._chance = chance
         self._site = site
         self._grace_s = grace_s
-        self._lanes = [_Lane(route) for route in routes]
+        self._lanes = [Lane(route) for route in routes]
         self._stopping = False
+        self._stopped = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._left: dict[str, Lane] = {}
+        """By channel: who may still be sending for it."""
 
     async def run(self) -> None:
         """Returns after `stop`, when every send under way has ended and is marked. To cancel it is to stop it, within GRACE_S."""
-        await self._mark(self._begin)
+        await self._mark(lambda conn: self._free([lane.name for lane in self._lanes], conn))
         lanes = asyncio.ensure_future(self._follow_all())
         try:
             await asyncio.shield(lanes)
@@ -156,8 +105,34 @@ class Notifier:
 
     async def _follow_all(self) -> None:
         async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             for lane in self._lanes:
-                tasks.create_task(self._follow(lane), name=f"notify-{lane.name}")
+                lane.task = tasks.create_task(self._follow(lane), name=f"notify-{lane.name}")
+            await self._stopped.wait()
+
+    def change(self, routes: Sequence[Route]) -> None:
+        """Other channels from now on. A route that is the same object goes on; else the channel ends when what it is sending has ended,
+        and one of the same name begins after it."""
+        staying = [lane for lane in self._lanes if any(lane.route is route for route in routes)]
+        leaving = [lane for lane in self._lanes if lane not in staying]
+        self._left |= {lane.name: lane for lane in leaving}
+        fresh = [Lane(route) for route in routes if all(lane.route is not route for lane in staying)]
+        self._lanes = [*staying, *fresh]
+        for lane in leaving:
+            lane.leaving = True
+            lane.wake.set()
+        if self._tasks is not None and not self._stopping:
+            for lane in fresh:
+                lane.task = self._tasks.create_task(
+                    self._succeed(lane, self._left.get(lane.name)), name=f"notify-{lane.name}"
+                )
+
+    async def _succeed(self, lane: Lane, before: Lane | None) -> None:
+        """Two never send for one channel at once: what one has claimed is not the other's."""
+        if before is not None and before.task is not None:
+            await asyncio.wait({before.task})
+        await self._mark(lambda conn: self._free([lane.name], conn))
+        await self._follow(lane)
 
     def wake(self) -> None:
         """Something was queued (or the clock or network changed): look now. Does not shorten a pause."""
@@ -166,6 +141,7 @@ class Notifier:
 
     def stop(self) -> None:
         self._stopping = True
+        self._stopped.set()
         self.wake()
 
     async def close(self) -> None:
@@ -175,36 +151,23 @@ class Notifier:
             await lane.route.channel.close()
 
     def health(self) -> dict[str, ChannelHealth]:
-        return {
-            lane.name: ChannelHealth(
-                lane.name,
-                lane.state,
-                lane.queued,
-                lane.sent,
-                lane.failed,
-                lane.dead,
-                lane.route.dry_run,
-                lane.failing_since,
-                lane.last_sent,
-                lane.last_error,
-            )
-            for lane in self._lanes
-        }
+        return {lane.name: lane.health for lane in self._lanes}
 
-    def _begin(self, conn: Connection) -> None:
-        """What a killed predecessor had claimed is free again, and young refusals get another chance."""
-        outbox.release(conn, site=self._site)
+    def _free(self, channels: Sequence[str], conn: Connection) -> None:
+        """What a predecessor had claimed is free again, and young refusals get another chance."""
+        for channel in channels:
+            outbox.release(conn, channel, self._site)
         n, now = notifications, self._clock.now()
         conn.execute(
             update(n)
             .where(n.c.site == self._site, n.c.status == "dead", n.c.created >= now - GIVE_UP_S * US_PER_S)
-            .where(n.c.channel.in_([lane.name for lane in self._lanes]))
+            .where(n.c.channel.in_(channels))
             .values(status="queued", due=now, attempts=0)
         )
 
-    async def _follow(self, lane: _Lane) -> None:
+    async def _follow(self, lane: Lane) -> None:
         """Run-forever around `_round`."""
-        while not self._stopping:
+        while not self._ends(lane):
             lane.wake.clear()
             try:
                 await self._round(lane)
@@ -212,26 +175,31 @@ class Notifier:
             except StoreError as error:
                 _log.warning("outbox unavailable channel=%s error=%s", lane.name, error)
                 wait = STORE_WAIT_S
-            if not self._stopping:
+            if not self._ends(lane):
                 await self._wait(lane, wait)
+        if lane.leaving:
+            await lane.route.channel.close()
 
-    async def _round(self, lane: _Lane) -> None:
+    def _ends(self, lane: Lane) -> bool:
+        return self._stopping or lane.leaving
+
+    async def _round(self, lane: Lane) -> None:
         """Send what is due, oldest first, until nothing is or the channel fails. During a pause only count what waits."""
         if lane.paused_until > self._clock.mono_ns():
             await self._write(lambda conn: self._count(conn, lane))
-        while not self._stopping and lane.paused_until <= self._clock.mono_ns():
+        while not self._ends(lane) and lane.paused_until <= self._clock.mono_ns():
             batch = await self._write(lambda conn: self._claim(conn, lane))
             if not batch:
                 return
             if not await self._send_all(lane, batch):
                 await self._mark(lambda conn: outbox.release(conn, lane.name, self._site))
 
-    async def _send_all(self, lane: _Lane, batch: Sequence[_Due]) -> bool:
+    async def _send_all(self, lane: Lane, batch: Sequence[_Due]) -> bool:
         """False when it stopped before the end."""
         suspect: _Due | None = None
         pause = 0.0
         for due in batch:
-            if self._stopping:
+            if self._ends(lane):
                 return False
             sent, before = lane.sent, self._clock.mono_ns()
             wait = await self._deliver(lane, due)
@@ -252,7 +220,7 @@ class Notifier:
             self._pause(lane, pause)
         return True
 
-    async def _deliver(self, lane: _Lane, due: _Due) -> float | None:
+    async def _deliver(self, lane: Lane, due: _Due) -> float | None:
         """One try, marked in the outbox. None when it is settled one way or the other, else the seconds until the next try."""
         notification, channel = due.notification, lane.route.channel
         if due.alert is None:
@@ -279,7 +247,7 @@ class Notifier:
         await self._settle(lane, notification.id, reference, "sent")
         return None
 
-    async def _settle(self, lane: _Lane, id: str, reference: str, status: Literal["sent", "dry_run"]) -> None:
+    async def _settle(self, lane: Lane, id: str, reference: str, status: Literal["sent", "dry_run"]) -> None:
         now = self._clock.now()
         await self._mark(lambda conn: outbox.sent(conn, id, now, reference, status, self._site))
         if lane.state != "ok":
@@ -289,7 +257,7 @@ class Notifier:
         lane.last_sent = now
         lane.aside.discard(id)
 
-    async def _put_off(self, lane: _Lane, notification: Notification, error: ChannelError) -> float | None:
+    async def _put_off(self, lane: Lane, notification: Notification, error: ChannelError) -> float | None:
         tries, now = notification.attempts + 1, self._clock.now()
         if now - notification.created >= GIVE_UP_S * US_PER_S and tries >= GIVE_UP_TRIES:
             await self._bury(lane, notification, f"given up after {GIVE_UP_S // 3600} h and {tries} tries: {error}")
@@ -303,14 +271,14 @@ class Notifier:
         await self._mark(lambda conn: outbox.failed(conn, notification.id, now, str(error), due, self._site))
         return wait
 
-    async def _bury(self, lane: _Lane, notification: Notification, reason: str) -> None:
+    async def _bury(self, lane: Lane, notification: Notification, reason: str) -> None:
         _log.warning("notification dead channel=%s notification=%s reason=%s", lane.name, notification.id, reason)
         lane.dead += 1
         lane.aside.discard(notification.id)
         now = self._clock.now()
         await self._mark(lambda conn: outbox.dead(conn, notification.id, now, reason, self._site))
 
-    def _note_failure(self, lane: _Lane, error: str, state: Literal["failing", "refused"]) -> None:
+    def _note_failure(self, lane: Lane, error: str, state: Literal["failing", "refused"]) -> None:
         if lane.last_error != error:
             _log.warning("delivery failed channel=%s error=%s", lane.name, error)
         lane.failed += 1
@@ -322,10 +290,10 @@ class Notifier:
         longest = min(BACKOFF_S * 2.0 ** min(tries - 1, 10), BACKOFF_MAX_S)
         return longest * (1.0 - JITTER * self._chance())
 
-    def _pause(self, lane: _Lane, seconds: float) -> None:
+    def _pause(self, lane: Lane, seconds: float) -> None:
         lane.paused_until = self._clock.mono_ns() + round(seconds * NS_PER_S)
 
-    def _claim(self, conn: Connection, lane: _Lane) -> list[_Due]:
+    def _claim(self, conn: Connection, lane: Lane) -> list[_Due]:
         """On the store's thread, in one transaction: what is due, with its alert and what was sent of it before."""
         now = self._clock.now()
         n, latest = notifications, now + round(lane.longest_s * US_PER_S)
@@ -338,7 +306,7 @@ class Notifier:
             for one in found
         ]
 
-    def _count(self, conn: Connection, lane: _Lane) -> None:
+    def _count(self, conn: Connection, lane: Lane) -> None:
         n = notifications
         waiting = select(func.count()).where(n.c.site == self._site, n.c.status == "queued", n.c.channel == lane.name)
         lane.queued = conn.execute(waiting).scalar() or 0
@@ -351,7 +319,7 @@ class Notifier:
             update(n).where(n.c.site == self._site, n.c.id == id).values(status="suppressed", error=reason, claimed=0)
         )
 
-    def _until_next(self, lane: _Lane) -> float:
+    def _until_next(self, lane: Lane) -> float:
         """Seconds; never more than POLL_S, never less than the pause."""
         paused = (lane.paused_until - self._clock.mono_ns()) / NS_PER_S
         if paused > 0:
@@ -360,7 +328,7 @@ class Notifier:
             return POLL_S
         return min(max((lane.next_due - self._clock.now()) / US_PER_S, 0.01), POLL_S)
 
-    async def _wait(self, lane: _Lane, seconds: float) -> None:
+    async def _wait(self, lane: Lane, seconds: float) -> None:
         """Until `wake` or the time has passed."""
         both = [asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(lane.wake.wait())]
         try:

@@ -5,13 +5,13 @@ It starts last and stops first; a port that is taken, or a picture that cannot b
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redshank.access.audit import Audit
-from redshank.access.who import ROLE_RIGHTS, Role, Who
+from redshank.access.desk import Desk
 from redshank.clock import Clock
 from redshank.config.schema import Camera, Config
 from redshank.pipe import Note
@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 class Subject:
     """What is shown."""
 
-    config: Config
+    config: Callable[[], Config]
+    """As it is now."""
     store: Store
     clock: Clock
     recordings: Recordings
@@ -45,22 +46,26 @@ class Page:
         self._subject = subject
         self._supervisor = supervisor
         self._worker = Worker("studio-0", self._settings, self._on_note, self._on_change)
+        self._desk = Desk(subject.store, subject.clock)
         self._studio = StudioProcess(self._worker.tell, lambda: supervisor.keep(self._worker), subject.clock)
         self.address = ""
         """Where it is; empty while it is not."""
 
     async def run(self, listens: Callable[[], None]) -> None:
         """`listens` is called once it does. Raises ConfigError when there is no port."""
-        web = self._subject.config.web
+        web = self._subject.config().web
         listening = listen(web.host, web.port)
         host = f"[{web.host}]" if ":" in web.host else web.host
         self.address = f"http://{host}:{listening.getsockname()[1]}"
         listens()
         log.info("recordings and the API are at %s/api", self.address)
+        desk = asyncio.ensure_future(self._desk.run())
         try:
             await serve(make_app(self._site(), self._rooms()), listening)
         finally:
             self.address = ""
+            desk.cancel()
+            await asyncio.gather(desk, return_exceptions=True)
             await self._studio.stop()
 
     def _site(self) -> WebSite:
@@ -69,7 +74,7 @@ class Page:
             s.store,
             Footage(lambda: {id: volume.disk for id, volume in s.recordings.volumes.open.items()}, s.recordings.lost),
             s.recordings.unfinished,
-            lambda: {name: _camera(name, camera) for name, camera in s.config.cameras.items()},
+            lambda: {name: _camera(name, camera) for name, camera in s.config().cameras.items()},
             s.clock,
             s.recordings.sprites,
             self._studio,
@@ -78,7 +83,7 @@ class Page:
         )
 
     def _rooms(self) -> Rooms:
-        return Rooms(access=_Everybody(Audit(self._subject.store, self._subject.clock)))
+        return Rooms(access=self._desk)
 
     async def _settings(self) -> bytes:
         return b"{}"
@@ -88,19 +93,6 @@ class Page:
 
     def _on_change(self, alive: bool) -> None:
         self._studio.on_change(alive)
-
-
-class _Everybody:
-    """Until there are logins: whoever is on this machine."""
-
-    def __init__(self, audit: Audit) -> None:
-        self.audit = audit
-
-    async def who(self, cookie: str, bearer: str, address: str) -> Who | None:
-        return Who("user", "", "", Role.ADMIN, ROLE_RIGHTS[Role.ADMIN], address=address)
-
-    async def still(self, who: Who) -> bool:
-        return True
 
 
 def _camera(name: str, camera: Camera) -> WebCamera:

@@ -84,12 +84,12 @@ class Recordings:
     async def _last_epoch(self, volume: str) -> int:
         return await asyncio.to_thread(last_epoch, self.volumes.open[volume].disk)
 
-    def parts(self, opened: Callable[[], None]) -> list[Part]:
+    def parts(self, opened: Callable[[], Awaitable[None]]) -> list[Part]:
         """What runs as long as the site does. `opened`: a volume can be used after all."""
 
         async def on_opened(name: str) -> None:
             self.library.plan(self._plans())
-            opened()
+            await opened()
             self._late.append(self.volumes.ids[name])
             self._opened.set()
 
@@ -100,6 +100,12 @@ class Recordings:
             ("index", self._index),
         ]
         return found if self.snapshots is None else [*found, ("backup", self.snapshots.run)]
+
+    def change(self, config: Config) -> None:
+        """How cameras are recorded, and how long that stays, from now on. Storage and backup are as they were at the start."""
+        self._config = config
+        self.keeper.rules = wiring.retention(config)
+        self.library.plan(self._plans())
 
     def settings(self, cameras: Iterable[str]) -> tuple[tuple[RecordSettings, ...], tuple[VolumeSettings, ...]]:
         """What a capture process records, and where: as user, schedule and disks have it now."""

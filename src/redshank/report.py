@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +15,8 @@ from redshank.config.schema import Config
 from redshank.hub import Hub
 from redshank.judge import Judge
 from redshank.model import Alert, CameraState, CameraStatus, Observation, TrackState
-from redshank.notify import ChannelHealth, Notifier
+from redshank.notify import Notifier
+from redshank.notify_lane import ChannelHealth
 from redshank.recordings import Recordings
 from redshank.supervisor import Worker
 
@@ -32,10 +33,12 @@ class Subject:
     judge: Judge
     notifier: Notifier
     workers: Sequence[Worker]
-    problems: Sequence[str]
+    problems: Callable[[], Sequence[str]]
     """Of the configuration."""
     loaded: Loaded
     recordings: Recordings
+    pending: Callable[[], Sequence[str]] = tuple
+    """Keys of the configuration whose new value waits for a restart."""
 
 
 class Reporter:
@@ -47,6 +50,10 @@ class Reporter:
         self._started = clock.now()
         self._notes: dict[str, str] = {}
 
+    def change(self, subject: Subject) -> None:
+        """From the next report on."""
+        self._subject = subject
+
     def note(self, who: str, trouble: str) -> None:
         """Trouble of a part that nobody else reports; empty = well again."""
         self._notes[who] = trouble
@@ -57,7 +64,8 @@ class Reporter:
         channels = {name: _channel(health) for name, health in s.notifier.health().items()}
         return {
             "ok": not problems and s.hub.online() and all(c["state"] == "ok" for c in channels.values()),
-            "setup": False,
+            "setup": not s.hub.analysed,
+            "pending": list(s.pending()),
             "time": rfc3339(now),
             "started": rfc3339(self._started),
             "site": s.config.site,
@@ -76,7 +84,7 @@ class Reporter:
 
     def _problems(self) -> Sequence[str]:
         s = self._subject
-        found = [*s.problems, *(f"{who}: {why}" for who, why in s.hub.trouble.items())]
+        found = [*s.problems(), *(f"{who}: {why}" for who, why in s.hub.trouble.items())]
         found += s.recordings.troubles()
         found += [
             f"{name}: its picture has not changed at all for half a minute: the camera hangs, restart it"
@@ -159,22 +167,6 @@ class Reporter:
             "suppressed": hub.suppressed,
             "latest": [_alert(alert, zone) for alert in reversed(hub.alerts.values())],
         }
-
-
-def setup_status(words: str, data: str, now: int) -> dict[str, Any]:
-    """The same shape for a Redshank that waits for its configuration."""
-    return {
-        "ok": False,
-        "setup": True,
-        "time": rfc3339(now),
-        "data": data,
-        "problems": [words],
-        "cameras": [],
-        "detector": {},
-        "detections": 0,
-        "alerts": {"open": 0, "total": 0, "suppressed": 0, "latest": []},
-        "channels": {},
-    }
 
 
 def _now(seen: Observation) -> str:

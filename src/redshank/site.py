@@ -9,10 +9,11 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from redshank import plugs, status, wiring
+from redshank import logs, plugs, status, wiring
 from redshank.alert.base import Channel
 from redshank.alert.broken import BrokenChannel
 from redshank.alert.compose import Composer
@@ -21,6 +22,7 @@ from redshank.blobs.disk import DiskBlobs
 from redshank.bus.base import Bus
 from redshank.clock import Clock
 from redshank.config import schema
+from redshank.config.channel import Channel as Settings
 from redshank.config.load import Loaded
 from redshank.configuration import Configuration
 from redshank.errors import ChannelError, ConfigError, StoreError, TargetRefused
@@ -32,7 +34,7 @@ from redshank.notify import Notifier
 from redshank.notify_lane import Route
 from redshank.page import Page
 from redshank.page import Subject as Shown
-from redshank.pair import Pair
+from redshank.pair import Pairs
 from redshank.recordings import Recordings
 from redshank.report import Reporter, Subject
 from redshank.store.base import Store
@@ -57,6 +59,15 @@ SEND_GRACE_S = 4.0
 """At a stop, a send under way may end; what does not is sent again after the start, with the same id."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A channel that is open, and the settings it was opened with."""
+
+    settings: Settings
+    route: Route
+    problem: str
+
+
 class Site:
     """Everything of one site on this machine. `run` returns when it is cancelled and everything has stopped."""
 
@@ -75,15 +86,25 @@ class Site:
         self._loaded = loaded
         self._configuration = configuration
         self._changing = asyncio.Lock()
+        self._pending: tuple[str, ...] = ()
+        """Keys of the file that wait for a restart."""
+        self._refused: tuple[str, ...] = ()
+        """Why the file as it is now is not used."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self.generation = 0
+        """Of the configuration: counts its changes."""
         self.clock = clock
         self._folder = folder
         self._view = view
         self._epochs: deque[int] = deque()
-        self._problems = [*(str(problem) for problem in loaded.problems), *told]
+        self._told = list(told)
+        self._channel_problems: list[str] = []
         self.store = Store(f"sqlite:///{folder / 'redshank.db'}", clock)
-        targets = Targets(self.config.security.allow_targets)
-        self.bus = self._open_bus(targets)
-        self._routes = self._open_channels(targets)
+        self._targets = Targets(self.config.security.allow_targets)
+        self.bus = self._open_bus()
+        self._routes: dict[str, _Known] = {}
+        self._routes = self._open_channels()
         names = wiring.active(self.config)
         self.judge = self._open_judge()
         self.hub = Hub(self._links(), [wiring.watched(self.config, name) for name in names])
@@ -93,13 +114,14 @@ class Site:
         self._blobs = DiskBlobs(folder / "pictures")
         self.trails = Trails(folder / "trails", clock)
         self._composer = Composer(wiring.words(self.config), self._blobs, self.hub.picture, self.hub.seen)
-        self.notifier = Notifier(self.store, self._routes, clock, self._composer, grace_s=SEND_GRACE_S)
+        routes = [known.route for known in self._routes.values()]
+        self.notifier = Notifier(self.store, routes, clock, self._composer, grace_s=SEND_GRACE_S)
         self._tidy = Tidy(self.store, self._blobs, clock, wiring.picture_days(self.config), self.trails)
         self._supervisor = Supervisor(clock)
-        shares = [share for i in range(workers) if (share := names[i::workers])]
-        self._pairs = [Pair(i, share, self) for i, share in enumerate(shares)]
-        self._reporter = Reporter(self._subject(loaded), clock)
-        shown = Shown(self.config, self.store, clock, self.recordings, self._reporter.report)
+        self._pairs = Pairs(self, self._supervisor, workers)
+        self._pairs.spread(names)
+        self._reporter = Reporter(self._subject(), clock)
+        shown = Shown(lambda: self.config, self.store, clock, self.recordings, self._reporter.report)
         self._page = Page(shown, self._supervisor) if self.config.web.enabled else None
 
     def _links(self) -> Links:
@@ -118,19 +140,28 @@ class Site:
         self.recordings.library.seen(seen)
         self.trails.offer(seen)
 
-    def _subject(self, loaded: Loaded) -> Subject:
-        running = [worker for pair in self._pairs for worker in (pair.capture, pair.vision)]
+    def _subject(self) -> Subject:
         return Subject(
             self.config,
             str(self._folder),
             self.hub,
             self.judge,
             self.notifier,
-            running,
+            self._pairs.workers,
             self._problems,
-            loaded,
+            self._loaded,
             self.recordings,
+            lambda: self._pending,
         )
+
+    def _problems(self) -> list[str]:
+        """Of the configuration, and of what was healed before the start."""
+        found = [str(problem) for problem in self._loaded.problems]
+        found += [f"the changed configuration is not used: {problem}" for problem in self._refused]
+        found += [*self._channel_problems, *self._told]
+        if self._configuration is not None and not self.hub.analysed:
+            found.insert(0, self._configuration.advice(self._loaded))
+        return found
 
     def _open_judge(self) -> Judge:
         settings = self._judge_settings()
@@ -138,30 +169,60 @@ class Site:
 
     def _judge_settings(self) -> JudgeSettings:
         return JudgeSettings(
-            channels={route.channel.name: route.channel.can_update for route in self._routes},
+            channels={name: known.route.channel.can_update for name, known in self._routes.items()},
             zones=wiring.zones(self.config),
             zone_labels=wiring.zone_labels(self.config),
             cameras=wiring.active(self.config),
         )
 
     async def reload(self, why: str) -> Applied:
-        """Read the configuration again and use it. On the event loop. Never raises for a mistake in it."""
+        """Read the configuration again and use it; what became of it. On the event loop. Never raises for a mistake in it."""
+        if self._configuration is None:
+            return Applied(used=False)
         async with self._changing:
-            assert self._configuration is not None
             found = await asyncio.to_thread(self._configuration.again, self._loaded)
             if found.loaded is None:
-                return Applied((), (), found.problems, used=False)
+                if found.problems != self._refused:
+                    log.error("the configuration was changed and is not used: %s", "; ".join(found.problems))
+                self._refused = found.problems
+                return Applied((), self._pending, found.problems, used=False)
             done = await self.apply(found.loaded)
-            log.info("configuration changed: %s", ", ".join(done.live) or "nothing", extra={"why": why})
+            await asyncio.to_thread(self._configuration.keep, found.loaded, found.whole)
+            log.info("configuration read again (%s): %s", why, ", ".join(done.live) or "nothing new holds")
             return Applied(done.live, done.restart, tuple(str(problem) for problem in found.loaded.problems))
 
+    def reload_now(self, why: str) -> Applied:
+        """The same from any other thread; waits for it."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(self.reload(why), self._loop).result()
+
     async def apply(self, loaded: Loaded) -> Difference:
-        """Use another configuration from now on. On the event loop; one at a time."""
+        """Use another configuration from now on. On the event loop, one at a time. What is not different goes on untouched."""
         found = difference(self.config, loaded.config)
-        self._loaded, self.config = loaded, found.config
-        await self.judge.change(wiring.rules(self.config), self._judge_settings())
-        self._composer.change(wiring.words(self.config))
+        self._loaded, self._pending, self._refused = loaded, found.restart, ()
+        if found.live:
+            before, self.config = self.config, found.config
+            self.generation += 1
+            logs.set_levels(wiring.levels(self.config), wiring.levels(before))
+            self._targets.allow(self.config.security.allow_targets)
+            self._routes = self._open_channels()
+            await self.judge.change(wiring.rules(self.config), self._judge_settings())
+            self._follow()
+            if self._group is not None:
+                await self._pairs.settle(self._group, vision_anew=found.touches("detector"))
+        self._reporter.change(self._subject())
         return found
+
+    def _follow(self) -> None:
+        """Everything of the hub agrees with the configuration, before anybody is told."""
+        names = wiring.active(self.config)
+        self._composer.change(wiring.words(self.config))
+        self._tidy.picture_days = wiring.picture_days(self.config)
+        self.notifier.change([known.route for known in self._routes.values()])
+        self.recordings.change(self.config)
+        self.hub.change([wiring.watched(self.config, name) for name in names])
+        self._pairs.spread(names)
+        self._reporter.change(self._subject())
 
     async def _watch_configuration(self) -> None:
         """The file is looked at every LOOK_S; what has changed is used once it has stayed the same for as long."""
@@ -184,30 +245,38 @@ class Site:
             self._epochs = deque(range(first, first + EPOCHS))
         return self._epochs.popleft()
 
-    def _open_bus(self, targets: Targets) -> Bus:
+    def _open_bus(self) -> Bus:
         """A broker we may not talk to is a problem shown; everything else works without it."""
         try:
-            return plugs.open_bus(self.config.bus, self._folder, self.clock, targets)
+            return plugs.open_bus(self.config.bus, self._folder, self.clock, self._targets)
         except TargetRefused as error:
-            self._problems.append(f"bus: {error}")
-            return plugs.open_bus(schema.Bus(), self._folder, self.clock, targets)
+            self._told.append(f"bus: {error}")
+            return plugs.open_bus(schema.Bus(), self._folder, self.clock, self._targets)
 
-    def _open_channels(self, targets: Targets) -> list[Route]:
-        """A channel with unusable settings is a problem shown; the others work."""
-        routes = []
+    def _open_channels(self) -> dict[str, _Known]:
+        """By name; with the settings it had it is the one there was. One with unusable settings is a problem shown; the others work."""
+        found: dict[str, _Known] = {}
+        self._channel_problems = []
         for name, settings in self.config.channels.items():
             if not settings.enabled or (self._view is not None and settings.type == "console"):
                 # A live view shows the alerts itself; lines printed into it would tear it apart.
                 continue
-            channel: Channel
-            try:
-                channel = plugs.open_channel(name, settings, targets.check, self.clock)
-            except ChannelError as error:
-                self._problems.append(f"channel {name}: {error}")
-                channel = BrokenChannel(name, str(error))
-            shows_pictures = getattr(settings, "picture", settings.type != "console")
-            routes.append(Route(channel, settings.dry_run, shows_pictures))
-        return routes
+            known = self._routes.get(name)
+            found[name] = known if known is not None and known.settings == settings else self._open(name, settings)
+            if found[name].problem:
+                self._channel_problems.append(f"channel {name}: {found[name].problem}")
+        return found
+
+    def _open(self, name: str, settings: Settings) -> _Known:
+        channel: Channel
+        problem = ""
+        try:
+            channel = plugs.open_channel(name, settings, self._targets.check, self.clock)
+        except ChannelError as error:
+            problem = str(error)
+            channel = BrokenChannel(name, problem)
+        shows_pictures = getattr(settings, "picture", settings.type != "console")
+        return _Known(settings, Route(channel, settings.dry_run, shows_pictures), problem)
 
     async def _show_page(self) -> None:
         """A port that cannot be had is told, and tried again: it stops nothing."""
@@ -219,9 +288,9 @@ class Site:
                 self._reporter.note("page", str(error))
             await self.clock.sleep(PAGE_RETRY_S)
 
-    def _volume_opened(self) -> None:
+    async def _volume_opened(self) -> None:
         for pair in self._pairs:
-            pair.record_more()
+            await pair.tell()
 
     async def run(self) -> None:
         try:
@@ -230,7 +299,9 @@ class Site:
             await self.judge.start()
             await self.bus.start()
             await self.hub.say_again()
+            self._loop = asyncio.get_running_loop()
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 group.create_task(self.hub.run())
                 parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
                     ("notifier", self.notifier.run),
@@ -244,9 +315,7 @@ class Site:
                     parts.append(("page", self._show_page))
                 for name, part in parts:
                     group.create_task(guard(name, part, self.clock))
-                for pair in self._pairs:
-                    group.create_task(self._supervisor.keep(pair.capture))
-                    group.create_task(self._supervisor.keep(pair.vision))
+                await self._pairs.settle(group)
         finally:
             # What is left to do must not be cut short by a second Ctrl-C's cancellation.
             await asyncio.shield(self._stop())
@@ -256,9 +325,9 @@ class Site:
 
         Capture runs all the time. Without a network: again every MODEL_RETRY_S, and the status says why.
         """
-        command = [sys.executable, "-m", "redshank", "models", "pull", self.config.detector.model]
         while True:
             await self.clock.sleep(1.0)
+            command = [sys.executable, "-m", "redshank", "models", "pull", self.config.detector.model]
             if not any(pair.vision.name in self.hub.trouble for pair in self._pairs):
                 continue
             pull = await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=PIPE, stdin=DEVNULL)

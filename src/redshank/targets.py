@@ -92,6 +92,10 @@ class Targets:
         self._asked: dict[tuple[str, int], Future[Sequence[str]]] = {}
         """Look-ups under way. Who asks again meanwhile waits for the same one, so there is never more than one thread for each name."""
 
+    def allow(self, allow: Sequence[str]) -> None:
+        """Other exceptions, from the next check on."""
+        self._allow = frozenset(host_port(entry) for entry in allow)
+
     def check(self, host: str, port: int) -> str:
         """The numeric address to connect to. Raises TargetRefused, or SourceMissing when the name does not resolve."""
         name = host.strip("[]").lower().rstrip(".")

@@ -31,7 +31,7 @@ class Tidy:
         self._store = store
         self._blobs = blobs
         self._clock = clock
-        self._picture_days = picture_days
+        self.picture_days = picture_days
         self._trails = trails
 
     async def run(self) -> None:
@@ -47,8 +47,8 @@ class Tidy:
         if now < 365 * DAY_US:
             return  # a clock that has not been set yet says nothing about ages
         await asyncio.wrap_future(self._store.write(partial(verdicts.prune, before=now - VERDICTS_US)))
-        if self._picture_days is not None:
-            await asyncio.to_thread(self._let_pictures_go, now - round(self._picture_days * DAY_US))
+        if self.picture_days is not None:
+            await asyncio.to_thread(self._let_pictures_go, now - round(self.picture_days * DAY_US))
 
     def _let_pictures_go(self, before: int) -> None:
         """Of whole days: their folders are named after them."""

@@ -146,6 +146,7 @@ def analysis(config: schema.Config, name: str) -> AnalysisSettings:
     camera = config.cameras[name]
     return AnalysisSettings(
         camera=name,
+        stream=camera.detect_stream,
         fps=camera.detect.fps,
         min_score=camera.detect.min_score,
         full_every_s=camera.detect.full_every_s or NEVER_S,
@@ -171,6 +172,7 @@ def watched(config: schema.Config, name: str) -> Watched:
         zone=ZoneInfo(config.timezone),
         zones=zones(config)[name],
         privacy=tuple(camera.privacy_masks.values()),
+        streams=tuple(camera.streams),
     )
 
 
@@ -224,3 +226,8 @@ def words(config: schema.Config) -> Site:
         for name, camera in config.cameras.items()
     }
     return Site(Wording(ZoneInfo(config.timezone), config.public_url), places)
+
+
+def levels(config: schema.Config) -> Mapping[str, str]:
+    """How much each part logs."""
+    return {**config.logger.logs, "redshank": config.logger.default}

@@ -12,7 +12,8 @@ from redshank.alert.webhook import WebhookChannel, WebhookSettings
 from redshank.blobs.disk import DiskBlobs
 from redshank.clock import SystemClock
 from redshank.model import Alert
-from redshank.notify import Notifier, Route
+from redshank.notify import Notifier
+from redshank.notify_lane import Route
 from redshank.store.base import Store
 from tests.alert import sample
 from tests.alert.servers import local

@@ -167,6 +167,11 @@ class Fanout:
             for reader in self.readers:
                 reader._offer(packet)
 
+    def resize(self, ring: Bounds) -> None:
+        """How much it keeps, from the next packet on."""
+        with self.lock:
+            self._bounds = ring
+
     def attach(self, sink: Sink) -> None:
         """Give it every packet from now on. Idempotent."""
         with self.lock:

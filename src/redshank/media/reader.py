@@ -142,6 +142,15 @@ class StreamReader:
     def state(self) -> CameraState:
         return self._state
 
+    @property
+    def counted(self) -> int:
+        """The number of the next packet."""
+        return self._seq
+
+    def count_from(self, number: int) -> None:
+        """Before `start`: packets of an earlier reader of the stream, in the same epoch, had the numbers before."""
+        self._seq = number
+
     def start(self) -> None:
         life = _Life(self._clock.mono_ns())
         name = f"read-{self._settings.camera}-{self._settings.stream}"

@@ -15,19 +15,16 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from redshank.bus.messages import encode
 from redshank.clock import US_PER_S
-from redshank.media.connect import opener, tls_verified
-from redshank.media.fanout import Bounds, Fanout, Reader
-from redshank.media.reader import StreamReader, StreamSettings, Stuck
-from redshank.model import CameraState, Packet
+from redshank.media.fanout import Reader
+from redshank.model import Packet
 from redshank.pipe import Note, Pipe, PipeBroken, pack
 from redshank.process.recorders import Recorders
 from redshank.process.settings import CaptureSettings
+from redshank.process.streams import Streams
 from redshank.process.watched import Watched
 from redshank.process.wire import HELLO, Sender
 from redshank.process.worker import Worker
-from redshank.targets import Targets
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +43,16 @@ class Capture:
     def __init__(self, worker: Worker, settings: CaptureSettings) -> None:
         self._worker = worker
         self._settings = settings
-        self._fanouts = {(s.camera, s.stream): Fanout(Bounds(s.ring_s)) for s in settings.streams}
+        self._streams = Streams(worker, settings.epoch)
+        self._fanouts = self._streams.fanouts
         self._recorders = Recorders(worker, self._fanouts, settings.epoch)
-        self._readers: list[StreamReader] = []
         self._ready = asyncio.Event()
         self._to_vision: list[asyncio.Task[None]] = []
         self._watched: set[Watched] = set()
         self._given: dict[tuple[str, str], int] = {}
         """Number of the newest packet that vision was given, by stream."""
-        self._exhausted = ""
+        self._readers: dict[tuple[str, str], Reader] | None = None
+        """What vision is given, while it is there."""
 
     async def run(self) -> None:
         try:
@@ -62,60 +60,43 @@ class Capture:
                 group.create_task(self._worker.beat(self._stats))
                 self._worker.on_socket(partial(self._greet, group))
                 group.create_task(self._worker.listen(self._on_note))
-                self._recorders.open(self._settings)
-                self._start_readers()
+                self._change(self._settings)
                 group.create_task(self._tick())
         finally:
             await asyncio.shield(self._finish())
 
     async def _finish(self) -> None:
         """However it ends: what has arrived is written, closed and told, unless the disk does not let us."""
-        for reader in self._readers:
-            reader.stop(0)
+        self._streams.stop()
         await asyncio.to_thread(self._recorders.stop)
         with contextlib.suppress(PipeBroken):
             await self._worker.pipe.drain()
 
-    def _start_readers(self) -> None:
-        targets = Targets(self._settings.allow_targets)
-        stuck = Stuck(self._on_exhausted)
-        for s in self._settings.streams:
-            settings = StreamSettings(
-                s.camera, s.stream, self._settings.epoch, s.sleeps, s.ends, tls_verified(s.source)
-            )
-            fanout = self._fanouts[s.camera, s.stream]
-            reader = StreamReader(
-                settings, opener(s.source, targets), fanout, self._worker.clock, self._on_state, stuck
-            )
-            self._readers.append(reader)
-            reader.start()
+    def _change(self, settings: CaptureSettings) -> None:
+        """Everything is as these say from now on; what they leave as it is goes on without a gap. Waits for nothing."""
+        self._streams.begin(settings)
+        self._recorders.open(settings)
+        self._streams.drop(settings.streams)
+        self._streams.read(settings.streams)
+        self._follow()
 
     async def _tick(self) -> None:
         while True:
             await self._worker.clock.sleep(TICK_S)
-            for reader in self._readers:
-                reader.tick()
+            self._streams.tick()
             self._recorders.tick()
 
     def _stats(self) -> dict[str, Any]:
-        stats: dict[str, Any] = {"streams": len(self._readers), "recorders": self._recorders.stats()}
+        stats: dict[str, Any] = {"streams": len(self._streams), "recorders": self._recorders.stats()}
         if self._recorders.dead:
             stats |= {"stuck_s": 1e9, "stuck_in": "the recorder"}
-        if self._exhausted:
-            # Threads that hang in a camera's socket cannot be ended; the supervisor replaces the whole process.
-            stats |= {"stuck_s": 1e9, "stuck_in": self._exhausted}
+        if self._streams.exhausted:
+            stats |= {"stuck_s": 1e9, "stuck_in": "a camera's connection"}
         return stats
 
-    def _on_state(self, state: CameraState) -> None:
-        """From any reader's thread."""
-        self._worker.tell_soon(Note("state", encode(state)))
-
-    def _on_exhausted(self) -> None:
-        self._exhausted = "a camera's connection"
-
     async def _on_note(self, note: Note) -> None:
-        if note.kind == "recorders":
-            self._recorders.open(SETTINGS.validate_json(note.body))
+        if note.kind == "cameras":
+            self._change(SETTINGS.validate_json(note.body))
         elif not self._recorders.on_note(note):
             log.warning("unexpected note", extra={"kind": note.kind})
         elif note.kind == "record" and note.header["private"]:
@@ -149,17 +130,15 @@ class Capture:
         self._to_vision = [group.create_task(self._forward(pipe)), group.create_task(self._answer(pipe))]
 
     async def _forward(self, pipe: Pipe) -> None:
-        wake = partial(self._worker.soon, self._ready.set)
-        now = self._worker.clock.now()
-        streams = [(s.camera, s.stream) for s in self._settings.streams if s.analysed]
-        readers = [self._join(key, now, wake) for key in streams]
+        readers: dict[tuple[str, str], Reader] = {}
+        self._readers = readers
+        self._follow()
         sender = Sender()
-        self._ready.set()
         try:
             while True:
                 await self._ready.wait()
                 self._ready.clear()
-                for packet in _waiting(readers):
+                for packet in _waiting(tuple(readers.values())):
                     self._given[packet.camera, packet.stream] = packet.seq
                     for note in sender.notes(packet):
                         pipe.write(note)
@@ -167,8 +146,21 @@ class Capture:
         except PipeBroken:
             log.info("vision is gone")
         finally:
-            for reader in readers:
+            if self._readers is readers:
+                self._readers = None
+            for reader in readers.values():
                 reader.close()
+
+    def _follow(self) -> None:
+        """Vision, while it is there, is given exactly the streams that are analysed."""
+        readers, wanted = self._readers, self._streams.analysed
+        if readers is None:
+            return
+        wake, now = partial(self._worker.soon, self._ready.set), self._worker.clock.now()
+        for key in [key for key, reader in readers.items() if key not in wanted or reader.closed]:
+            readers.pop(key).close()
+        readers |= {key: self._join(key, now, wake) for key in wanted if key not in readers}
+        self._ready.set()
 
     def _join(self, key: tuple[str, str], now: int, wake: Callable[[], None]) -> Reader:
         """From the newest keyframe on. What came while there was no vision process counts as dropped."""

@@ -21,7 +21,7 @@ STOP_S = 3.0
 
 
 class Recorders:
-    """Made once; `open` at the start and again when the hub has other settings. `fanouts` has every stream for as long as it is recorded."""
+    """Made once; `open` at the start and again when the hub has other settings. `fanouts` has each stream while it is recorded."""
 
     def __init__(
         self,

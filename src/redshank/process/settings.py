@@ -49,6 +49,8 @@ class AnalysisSettings:
     """How one camera is looked at. Polygons and areas 0–1 of the picture."""
 
     camera: str
+    stream: str = "main"
+    """Which of its streams."""
     fps: float = 5.0
     min_score: float = 0.5
     """An object begins with a detection at least this sure."""

@@ -183,7 +183,10 @@ class Vision:
         self._worker = worker
         self._settings = settings
         self._detector: DetectorThread | None = None
+        self._loaded: tuple[Detector, DetectorThread] | None = None
         self._cameras: dict[str, CameraThread] = {}
+        self._analyses: dict[str, AnalysisSettings] = {}
+        """How each of them is looked at."""
         self._stills = Stills(worker, self.still_of)
         self._packets: Pipe | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -203,13 +206,24 @@ class Vision:
         forbid_writing()
         device = self._detector = DetectorThread(detector, self._worker.clock)
         device.start()
-        for analysis in s.cameras:
-            name = analysis.camera
-            camera = Camera(_camera_settings(analysis, s.epoch, detector), partial(_detect, device, name))
-            camera.restore(tuple(_known(s.registers.get(name, ()))))
-            self._cameras[name] = CameraThread(camera, name, self._worker)
+        self._change(s, detector, device)
+        self._loaded = detector, device
         hello = {"model": detector.model_id, "device": detector.device, "labels": list(detector.labels)}
         self._worker.pipe.write(Note("ready", hello))
+
+    def _change(self, settings: VisionSettings, detector: Detector, device: DetectorThread) -> None:
+        """Exactly these cameras are looked at from now on; those that are already, in this way, go on untouched."""
+        wanted = {analysis.camera: analysis for analysis in settings.cameras}
+        for name in [name for name, analysis in self._analyses.items() if wanted.get(name) != analysis]:
+            self._cameras.pop(name).stop()
+            self._registers.pop(name, None)
+            del self._analyses[name]
+        for name, analysis in wanted.items():
+            if name not in self._analyses:
+                camera = Camera(_camera_settings(analysis, settings.epoch, detector), partial(_detect, device, name))
+                camera.restore(tuple(_known(settings.registers.get(name, ()))))
+                self._cameras[name] = CameraThread(camera, name, self._worker)
+                self._analyses[name] = analysis
 
     def stats(self) -> dict[str, Any]:
         """The beat: also says when the detector has been at one picture for too long."""
@@ -256,12 +270,19 @@ class Vision:
                     self._stills.on_cut(note)
                     continue
                 packet = receiver.packet(note)
-                if note.kind == PACKET and packet is not None and packet.camera in self._cameras:
-                    self._cameras[packet.camera].put(packet)
+                if note.kind == PACKET and packet is not None:
+                    self._put(packet)
+
+    def _put(self, packet: Packet) -> None:
+        analysis = self._analyses.get(packet.camera)
+        if analysis is not None and analysis.stream == packet.stream:
+            self._cameras[packet.camera].put(packet)
 
     async def _on_note(self, note: Note) -> None:
         if note.kind == "still":
             self._stills.ask(StillRequest.from_note(note))
+        elif note.kind == "cameras" and self._loaded is not None:
+            self._change(SETTINGS.validate_json(note.body), *self._loaded)
 
     async def _registers_out(self) -> None:
         """Still objects survive a restart: the hub keeps what we last knew."""

@@ -58,7 +58,8 @@ class Watched:
 
     def _watch(self, key: Key) -> None:
         fanout = self._fanouts.get(key)
-        if fanout is None or key in self._readers:
+        known = self._readers.get(key)
+        if fanout is None or (known is not None and not known.closed):
             return
         sound = next((format for format in fanout.formats if format.kind == "audio"), None)
         if sound is not None:

@@ -1,14 +1,13 @@
-"""Which configuration a start runs with: rel:T58."""
+"""Which configuration is used, at a start and while it runs: rel:T58."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
-from redshank.app import LAST_GOOD, SETUP_LOOK_S, configured
 from redshank.config.load import Loaded
+from redshank.configuration import HISTORY, LAST_GOOD, Configuration
 from tests.harness.clocks import FakeClock
 
 EIGHT = [f"cam-{number}" for number in range(1, 9)]
@@ -31,7 +30,11 @@ def cameras(*names: str) -> str:
 
 def start(file: Path, text: str) -> Loaded:
     file.write_text(text)
-    return asyncio.run(configured(file, file.parent / "data", FakeClock(), None))
+    return configuration(file).first()
+
+
+def configuration(file: Path) -> Configuration:
+    return Configuration(file, file.parent / "data", FakeClock(), {})
 
 
 def names(loaded: Loaded) -> list[str]:
@@ -109,26 +112,23 @@ def test_a_camera_that_was_removed_or_switched_off_is_gone(file: Path, edited: s
     assert [name for name in names(start(file, edited)) if name != "new"] == ["hall"]
 
 
-class Editing(FakeClock):
-    """Whoever waits finds another configuration afterwards."""
-
-    def __init__(self, file: Path, text: str) -> None:
-        super().__init__(autojump=True)
-        self._file, self._text = file, text
-
-    async def sleep(self, seconds: float) -> None:
-        self._file.write_text(self._text)
-        await super().sleep(seconds)
+def test_without_a_camera_it_starts_all_the_same_and_says_what_to_do(file: Path) -> None:
+    found = start(file, "cameras: {}\n")
+    assert (names(found), found.problems) == ([], ())
+    assert "no camera that is switched on" in configuration(file).advice(found)
 
 
-def test_without_any_camera_left_it_is_set_up_mode(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_file_it_starts_all_the_same_and_says_where_one_is_looked_for(file: Path) -> None:
+    found = configuration(file).first()
+    assert (found.config.cameras, found.problems) == ({}, ())
+    assert str(file) in configuration(file).advice(found)
+
+
+def test_a_file_without_a_word_is_a_slip(file: Path) -> None:
     start(file, cameras("yard"))
-    assert capsys.readouterr().out == ""
-    file.write_text("cameras: {}\n")
-    clock = Editing(file, cameras("yard"))
-    assert names(asyncio.run(configured(file, file.parent / "data", clock, None))) == ["yard"]
-    assert clock.slept == [SETUP_LOOK_S]
-    assert "set-up mode" in capsys.readouterr().out
+    found = start(file, "\n")
+    assert names(found) == ["yard"]
+    assert "empty" in str(found.problems[0])
 
 
 def test_secrets_and_paths_are_looked_for_beside_the_configuration(file: Path) -> None:
@@ -151,3 +151,89 @@ def test_the_copies_are_their_owners_alone_and_nothing_half_written_stays(file: 
     kept = [path for path in (file.parent / "data").rglob("*") if path.is_file()]
     assert len(kept) == 2
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in kept)
+
+
+# --- while it runs ---------------------------------------------------------------------------------------------------
+
+
+def again(file: Path, running: Loaded, text: str) -> Loaded | None:
+    """What is used after this edit; None: what ran goes on."""
+    file.write_text(text)
+    return configuration(file).again(running).loaded
+
+
+def test_a_right_edit_is_used(file: Path) -> None:
+    found = again(file, start(file, cameras("yard")), cameras("yard", "hall"))
+    assert found is not None
+    assert names(found) == ["hall", "yard"]
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        "",
+        " \n",
+        "cameras: [\n",
+        cameras("yard", "hall") + camera("new", "    fps: many\n"),
+        cameras("yard").replace("url:", "ulr:"),
+        cameras("yard", "hall") + "record: {continuous: 3O}\n",
+        cameras("yard", "hall") + "rules: {night: {label: person}}\n",
+        cameras("yard") + camera("hall", "    user: me\n    password: !secret nobody\n"),
+    ],
+)
+def test_an_edit_with_a_mistake_changes_nothing_and_says_why(file: Path, edited: str) -> None:
+    running = start(file, cameras("yard", "hall"))
+    file.write_text(edited)
+    read = configuration(file).again(running)
+    assert read.loaded is None
+    assert all(str(file) in problem or "secrets.yaml" in problem for problem in read.problems)
+    assert read.problems
+
+
+def test_a_file_that_is_gone_changes_nothing(file: Path) -> None:
+    running = start(file, cameras("yard"))
+    file.unlink()
+    read = configuration(file).again(running)
+    assert read.loaded is None
+    assert "redshank.yaml" in read.problems[0]
+
+
+def test_a_mistake_that_was_there_at_the_start_holds_no_other_edit_up(file: Path) -> None:
+    """It may stand on another line by then; the camera it is about goes on as it was."""
+    start(file, cameras("yard", "hall"))
+    broken = cameras("yard") + "  hall: {ulr: here}\n"
+    running = start(file, broken)
+    found = again(file, running, "timezone: Europe/Berlin\n" + broken)
+    assert found is not None
+    assert (names(found), found.config.timezone) == (["hall", "yard"], "Europe/Berlin")
+    assert again(file, found, broken + camera("new")) is not None
+
+
+def test_a_configuration_that_lost_a_camera_is_not_the_last_good_one(file: Path) -> None:
+    start(file, cameras("yard", "hall"))
+    broken = cameras("yard") + "  hall: {ulr: here}\n"
+    running = start(file, broken)
+    file.write_text("timezone: UTC\n" + broken)
+    assert not configuration(file).again(running).whole
+
+
+def test_a_change_is_seen_in_the_file_and_in_its_secrets(file: Path) -> None:
+    start(file, cameras("yard"))
+    watched = configuration(file)
+    seen = [watched.seen()]
+    for name, text in (("redshank.yaml", "cameras: {}\n"), ("secrets.yaml", "a: b\n"), ("secrets.yaml", "a: longer\n")):
+        (file.parent / name).write_text(text)
+        seen.append(watched.seen())
+    file.unlink()
+    assert len({*seen, watched.seen()}) == len(seen) + 1
+
+
+def test_each_that_was_used_is_in_the_history_once(file: Path) -> None:
+    clock = FakeClock()
+    used = Configuration(file, file.parent / "data", clock, {})
+    for text in (cameras("yard"), cameras("yard"), cameras("hall")):
+        file.write_text(text)
+        used.keep(used.first(), whole=True)
+        clock.advance(60)
+    kept = sorted((file.parent / "data" / HISTORY).glob("*.yaml"))
+    assert [path.read_text() for path in kept] == [cameras("yard"), cameras("hall")]
