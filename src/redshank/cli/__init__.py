@@ -20,8 +20,10 @@ from redshank.cli import (
     doctor,
     evidence,
     export,
+    import_frigate,
     models,
     notify,
+    people,
     private,
     run,
     service,
@@ -62,6 +64,7 @@ app.command("analyse")(analyse.analyse)
 app.command("demo")(demo.demo)
 app.command("check")(config.check)
 app.command("init")(config.init)
+app.command("import-frigate")(import_frigate.import_frigate)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.command("private")(private.private)
@@ -78,6 +81,7 @@ app.add_typer(storage.hold, name="hold")
 app.add_typer(models.app, name="models")
 app.add_typer(notify.app, name="notify")
 app.add_typer(service.app, name="service")
+app.add_typer(people.app, name="user")
 
 
 def main() -> None:
