@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ from redshank.config.document import MAX_CHARS, Problem
 from redshank.config.edit import MAX_EDITS, MAX_LEVELS, Edit
 from redshank.config.editor import Candidate, Change, Conflict, Editor, Unfit, Unknown
 from redshank.errors import ConfigError
+from redshank.frigate.convert import Imported, convert
 from redshank.web import answer
 from redshank.web.guard import Asker, needs
 from redshank.web.rooms import Rooms, there
@@ -119,6 +121,27 @@ class History(BaseModel):
     next: str | None = None
 
 
+class ImportAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: Text
+    from_restream: Annotated[str, Field(max_length=300)] = ""
+    """host:port of Frigate, to read its streams instead of the cameras."""
+
+
+class ImportedKey(BaseModel):
+    key: str
+    status: Literal["mapped", "changed", "unsupported"]
+    to: str
+    note: str
+
+
+class ImportedText(BaseModel):
+    text: str
+    """Not saved. Passwords of the given text are in it."""
+    report: list[ImportedKey]
+
+
 class EarlierText(BaseModel):
     text: str
     diff: str
@@ -202,6 +225,14 @@ def earlier(editor: Config, version: Version) -> object:
 async def restore(editor: Config, who: Asker, version: Version, asked: RestoreAsked) -> object:
     """Go back to it."""
     return await _saved(editor, partial(editor.restore, version, asked.version, who.name))
+
+
+@routes.post("/import-frigate", response_model=ImportedText)
+@needs(Verb.CONFIGURE, told=True)
+def import_frigate(asked: ImportAsked) -> object:
+    """A configuration of Frigate as one of ours; nothing is written."""
+    made: Imported = _asked(partial(convert, asked.text, asked.from_restream))
+    return {"text": made.text, "report": [asdict(line) for line in made.report]}
 
 
 def said(problems: Sequence[Problem]) -> list[dict[str, object]]:
