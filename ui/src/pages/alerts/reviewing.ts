@@ -1,6 +1,7 @@
 /** Saying something of alerts and events, with a way back. */
 
 import { send } from "../../lib/api";
+import { session } from "../../lib/session.svelte";
 import { toasts } from "../../parts/toast.svelte";
 import { texts } from "../../texts";
 import type { Box, Kind, Mark, Said } from "./types";
@@ -20,6 +21,10 @@ type Before = Thing & Said;
 /** Told what to show of which, now and again when it is undone. */
 export type Apply = (ids: ReadonlySet<string>, change: Partial<Said>) => void;
 
+/** Looking over is for oneself; marks, notes and boxes are for everybody, and not for everybody to give. */
+export const mayMark = () => session.now?.role === "admin" || session.now?.role === "operator";
+export const mayReview = () => session.now?.role !== "guest";
+
 export async function say(things: Thing[], change: Change, apply: Apply): Promise<boolean> {
   if (!things.length) return false;
   const items = things.map(({ kind, id }) => ({ kind, id }));
@@ -34,23 +39,17 @@ export async function say(things: Thing[], change: Change, apply: Apply): Promis
   }
 }
 
-/** As they were: one request for all that were alike. */
+/** What was changed, as it was for each. */
 async function undo(before: Before[], change: Change, apply: Apply): Promise<void> {
-  const alike = new Map<string, { was: Change; items: Thing[] }>();
-  for (const one of before) {
-    const was: Change = {};
+  const items = before.map((one) => {
+    const was: Thing & Change = { kind: one.kind, id: one.id };
     if ("reviewed" in change) was.reviewed = one.reviewed;
-    if ("mark" in change) was.mark = one.mark || null;
+    if ("mark" in change) was.mark = one.mark;
     if ("note" in change) was.note = one.note;
-    const key = JSON.stringify(was);
-    const group = alike.get(key) ?? { was, items: [] };
-    group.items.push({ kind: one.kind, id: one.id });
-    alike.set(key, group);
-  }
-  for (const { was, items } of alike.values()) {
-    await send("POST", "/api/reviews", { items, ...was });
-    apply(new Set(items.map((item) => item.id)), was);
-  }
+    return was;
+  });
+  await send("POST", "/api/reviews", { items });
+  for (const { id, kind: _kind, ...was } of items) apply(new Set([id]), was);
 }
 
 export async function correct(thing: Thing, boxes: Corrected[]): Promise<boolean> {

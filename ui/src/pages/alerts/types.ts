@@ -100,6 +100,8 @@ export interface Seen {
   score: number;
   box: Box;
   state: string;
+  /** False: the box is predicted. */
+  seen?: boolean;
 }
 
 export interface Analysed {
