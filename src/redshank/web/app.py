@@ -24,8 +24,10 @@ from redshank.web import (
     auditing,
     cameras,
     configuring,
+    download,
     entering,
     events,
+    gallery,
     glancing,
     insights,
     live_hls,
@@ -43,6 +45,7 @@ from redshank.web import (
     thumbs,
     transcoding,
     updates,
+    whep,
 )
 from redshank.web.front import Make, welcome
 from redshank.web.guard import Wall, failed, guard
@@ -72,6 +75,7 @@ PARTS = (
     auditing,
     glancing,
     living,
+    whep,
     live_hls,
     # A transcoded chunk's name would also do for one that is not: it is looked for first.
     transcoding,
@@ -85,6 +89,8 @@ PARTS = (
     thumbs,
     events,
     reviewing,
+    gallery,
+    download,
     updates,
     insights,
     system,

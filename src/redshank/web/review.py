@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+from anyio import CapacityLimiter
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
@@ -29,6 +30,10 @@ class Review:
     """Those that hold now, by name."""
     zone: Callable[[], ZoneInfo] = lambda: ZoneInfo("UTC")
     """In which days are counted."""
+    downloads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
+    """Archives that are sent at once."""
+    most_files: int = 1000
+    """Alerts of one archive."""
 
 
 async def _review(connection: HTTPConnection) -> Review:
