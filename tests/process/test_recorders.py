@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,73 @@ async def test_a_mode_that_comes_with_another_volume_counts_for_what_is_recorded
     off = site.clock.now()
     await site.until(lambda: any(gap["reason"] == "off" for gap in site.told("gap")))
     assert all(row["end"] <= off + US_PER_S // 10 for row in site.told("segment"))
+
+
+def only(site: Site, *names: str, volume: str = "", **changes: Any) -> CaptureSettings:
+    """These cameras; `volume`: all on the one of this name."""
+    whole = site.settings(**changes)
+    records = [each for each in whole.records if each.camera in names]
+    return replace(whole, records=tuple(replace(each, volume=site.ids[volume or each.camera]) for each in records))
+
+
+def holes(rows: list[dict[str, Any]]) -> list[int]:
+    """µs between one file and the next."""
+    return [after["start"] - before["end"] for before, after in pairwise(rows)]
+
+
+async def test_a_stream_that_comes_later_is_recorded_beside_one_that_goes_on_without_a_gap(site: Site) -> None:
+    site.recorders.open(only(site, "yard", volume="yard"))
+    await site.until(lambda: site.told("segment"))
+    site.recorders.open(only(site, "yard", "door", volume="yard"))
+    door = ("segment", "door")
+    await site.until(lambda: any(n.kind == "segment" and n.header["camera"] == "door" for n in site.heard))
+    await site.until(lambda: len(site.told("segment")) >= 4)
+    assert site.told(*door)[0]["volume"] == site.ids["yard"]
+    assert holes(site.told("segment")) == [0] * (len(site.told("segment")) - 1)
+
+
+async def test_a_stream_that_goes_is_written_to_its_end_and_said_to_be_off(site: Site) -> None:
+    site.recorders.open(site.settings())
+    await site.until(lambda: site.told("segment") and site.told("running"))
+    site.recorders.open(only(site, "door"))
+    off = site.clock.now()
+    await site.until(lambda: any(gap["reason"] == "off" for gap in site.told("gap")))
+    last = site.told("segment")[-1]
+    assert off - last["end"] < US_PER_S // 5
+    assert [gap["start"] >= last["end"] for gap in site.told("gap") if gap["reason"] == "off"] == [True]
+    count = len(site.told("segment", "door"))
+    await site.until(lambda: len(site.told("segment", "door")) >= count + 2)
+    assert site.told("segment")[-1] == last
+    assert holes(site.told("segment", "door")) == [0] * (len(site.told("segment", "door")) - 1)
+
+
+async def test_one_that_comes_back_begins_a_file_of_its_own(site: Site) -> None:
+    site.recorders.open(site.settings())
+    await site.until(lambda: site.told("running"))
+    for settings in (only(site, "door"), site.settings()):
+        site.recorders.open(settings)
+    again = site.clock.now()
+    await site.until(lambda: site.told("segment") and site.told("segment")[-1]["start"] >= again)
+    rows = site.told("segment")
+    assert all(after["start"] >= before["end"] for before, after in pairwise(rows))
+    assert len({row["seq"] for row in rows}) == len(rows)
+
+
+async def test_a_stream_goes_to_the_volume_it_names_now(site: Site) -> None:
+    site.recorders.open(only(site, "yard", "door", volume="yard"))
+    await site.until(lambda: site.told("segment"))
+    moved = only(site, "yard", "door", volume="door")
+    site.recorders.open(moved)
+    await site.until(lambda: site.told("segment")[-1]["volume"] == site.ids["door"])
+    rows = site.told("segment")
+    assert all(0 <= hole <= 1.1 * US_PER_S for hole in holes(rows)), "up to its next keyframe"
+
+
+async def test_another_length_holds_from_the_next_cut_on_and_costs_nothing(site: Site) -> None:
+    site.recorders.open(only(site, "yard"))
+    await site.until(lambda: len(site.told("segment")) >= 2)
+    site.recorders.open(only(site, "yard", segment_s=2.5))
+    await site.until(lambda: len(site.told("segment")) >= 4)
+    rows = site.told("segment")
+    assert holes(rows) == [0] * (len(rows) - 1)
+    assert rows[-1]["end"] - rows[-1]["start"] >= 2 * US_PER_S
