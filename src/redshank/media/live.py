@@ -30,6 +30,8 @@ FRAGMENT = VIDEO_SCALE // 5
 """Ticks of a fragment, unless one picture alone lasts longer."""
 HOLE_S = 2
 """A longer wait between two pictures than this, or than four usual steps, is left out."""
+WAIT_S = 0.5
+"""So long the first packets are looked through for sound."""
 SILENT = VIDEO_SCALE
 """Sound so many ticks behind its pictures has stopped."""
 _AAC_FRAME = 1024
@@ -88,16 +90,37 @@ class LiveMuxer:
         """Wall and monotonic time of each picture that is in no fragment yet."""
         self._heard = 0
         """Media time at which the newest sound ends."""
+        self._sound_from = 0
+        """Before it lies sound of a timeline that is over."""
+        self._held: deque[Packet] | None = deque() if sound else None
+        """The first packets, until it is known whether there is sound."""
         self._number = 0
         self.ignored = 0
         """Packets so far that could not be shown."""
 
     def expect(self, sound: StreamFormat | None) -> None:
         """What sound there is, told before its first packet, so that the first init segment already has it."""
-        self._sound = sound if self._wants_sound and sound is not None and audio_format(sound) else None
+        if self._wants_sound and sound is not None and audio_format(sound) is not None:
+            self._sound = sound
 
     def add(self, packet: Packet) -> list[Fragment]:
-        """The fragments that this packet ends: at most two, where a stream begins anew."""
+        """The fragments that this packet ends: none or one, but two where a stream begins anew, and some at the start."""
+        if self._held is None:
+            return self._add(packet)
+        self._held.append(packet)
+        if not self._waited_for_sound(self._held[0], packet):
+            return []
+        held, self._held = self._held, None
+        return [fragment for each in held for fragment in self._add(each)]
+
+    def _waited_for_sound(self, first: Packet, packet: Packet) -> bool:
+        """An init segment that has to be replaced at once makes browsers begin anew."""
+        if packet.format.kind == "audio":
+            self.expect(packet.format)
+        span_s = packet.dts * packet.format.time_base - first.dts * first.format.time_base
+        return self._sound is not None or not 0 <= span_s < WAIT_S
+
+    def _add(self, packet: Packet) -> list[Fragment]:
         if packet.format.kind == "audio":
             self._hear(packet)
             return []
@@ -136,7 +159,7 @@ class LiveMuxer:
         at = -(-end * LEADS_PER_S // VIDEO_SCALE) + lead_of(packet)
         self._run = packet, at
         self._video, self._audio = Track(VIDEO_SCALE, at, packet, usual), None
-        self._heard = max(self._heard, end)
+        self._sound_from = max(self._heard, end)
 
     def _describe(self, video: StreamFormat) -> None:
         """At a keyframe: an init segment, unless the last one still says the truth."""
@@ -217,7 +240,7 @@ class LiveMuxer:
         dts, pts = track.place(packet)
         at, end = dts * VIDEO_SCALE // track.scale, (dts + _AAC_FRAME) * VIDEO_SCALE // track.scale
         # What belongs before the first picture, or to a timeline that is over or has not begun, has no place.
-        if at < self._heard or abs(at - self._video.now) > HOLE_S * VIDEO_SCALE:
+        if at < self._sound_from or abs(at - self._video.now) > HOLE_S * VIDEO_SCALE:
             self.ignored += 1
             return
         self._heard = end
