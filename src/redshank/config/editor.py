@@ -8,6 +8,7 @@ is made at the next save.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -353,5 +354,6 @@ def _named(tree: Plain, parts: Sequence[str]) -> Plain:
 
 
 def _unreadable(error: ConfigError, path: Path) -> Problem:
-    said = str(error)
-    return Problem(Place(str(path), 0, ""), "", said.removeprefix(f"{path}:").strip())
+    said = re.sub(rf"^({re.escape(str(path))}|the file)?:? ?", "", str(error))
+    line = re.match(r"(\d+): ", said)
+    return Problem(Place(str(path), int(line[1]) if line else 0, ""), "", said[line.end() :] if line else said)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import SequenceMatcher
 from functools import cache
 from typing import Any, TypeAlias
@@ -96,24 +96,33 @@ def unveil(text: str, before: str) -> str:
 
 def hoist(text: str, before: str, taken: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """The text with each secret that is new in it as `!secret name`, and those secrets. `taken`: what secrets.yaml has."""
-    root = compose(text, "")
-    old = compose(before, "") if before else None
-    known = {node.value for path, node in _scalars(old) if _literal(path, node)} if old is not None else set()
-    logins = {node.value for path, node in _scalars(old) if _has_login(path, node)} if old is not None else set()
-    new: dict[str, str] = {}
+    root = compose(text, "the file")
     places = list(_scalars(root)) if root is not None else []
-    for path, node in [one for one in places if _has_login(*one) and one[1].value not in logins]:
+    known = _written_out(before)
+    new: dict[str, str] = {}
+    for path, node in [one for one in places if _has_login(*one) and not known(one[1].value)]:
         url, user, password = split_login(node.value)
         name = _name((*path[:-1], "password"), unquote(password), {**taken, **new})
         new[name] = unquote(password)
         text = splice.put(text, path, url)
         text = splice.put(text, (*path[:-1], "user"), unquote(user))
         text = splice.put(text, (*path[:-1], "password"), Named(name))
-    for path, node in [one for one in places if _literal(*one) and one[1].value not in known]:
+    for path, node in [one for one in places if _literal(*one) and not known(one[1].value)]:
         name = _name(path, node.value, {**taken, **new})
         new[name] = node.value
         text = splice.put(text, path, Named(name))
     return text, {name: value for name, value in new.items() if name not in taken}
+
+
+def _written_out(text: str) -> Callable[[str], bool]:
+    """Whether a secret stands in this text already; where that is no YAML: anywhere in it."""
+    try:
+        root = compose(text, "") if text else None
+    except ConfigError:
+        return lambda value: value in text
+    places = _scalars(root) if root is not None else ()
+    found = {node.value for path, node in places if _literal(path, node) or _has_login(path, node)}
+    return found.__contains__
 
 
 def values(text: str) -> dict[str, Any]:
