@@ -4,6 +4,7 @@
  *     $effect(() => cameras.follow());       // while something shows them
  */
 
+import { SvelteMap } from "svelte/reactivity";
 import { get } from "./api";
 import { news } from "./news.svelte";
 
@@ -33,8 +34,9 @@ export interface Camera {
   order?: number;
   private?: boolean;
   rights?: string[];
-  zones?: Record<string, number[]>;
-  masks?: number[][];
+  /** 0–1 of the picture. */
+  zones?: Record<string, [number, number][]>;
+  streams: { stream: string; width?: number; height?: number; first?: string | null }[];
 }
 
 class Cameras {
@@ -42,7 +44,7 @@ class Cameras {
   all = $state.raw<Camera[] | undefined>();
   error = $state.raw<unknown>();
   /** By `camera/stream`. */
-  streams = $state<Record<string, StreamState>>({});
+  readonly #streams = new SvelteMap<string, StreamState>();
   #followers = 0;
   #stop = () => {};
 
@@ -78,7 +80,7 @@ class Cameras {
   }
 
   #hear(one: StreamState) {
-    this.streams[`${one.camera}/${one.stream}`] = one;
+    this.#streams.set(`${one.camera}/${one.stream}`, one);
   }
 
   one(id: string): Camera | undefined {
@@ -86,7 +88,7 @@ class Cameras {
   }
 
   stream(id: string, stream: "main" | "sub" = "main"): StreamState | undefined {
-    return this.streams[`${id}/${stream}`];
+    return this.#streams.get(`${id}/${stream}`);
   }
 
   /** How the camera is: as its best stream. */
@@ -106,8 +108,8 @@ class Cameras {
 
   /** Width by height of its picture. */
   ratio(id: string): number {
-    const { width, height } = this.stream(id) ?? this.stream(id, "sub") ?? {};
-    return width && height ? width / height : 16 / 9;
+    const known = [this.stream(id), this.stream(id, "sub"), ...(this.one(id)?.streams ?? [])].find((one) => one?.width && one.height);
+    return known ? known.width! / known.height! : 16 / 9;
   }
 }
 
