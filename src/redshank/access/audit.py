@@ -25,7 +25,7 @@ from redshank.store.base import Store
 log = logging.getLogger(__name__)
 
 WINDOW_NS = 60 * NS_PER_S
-OPEN = 2_000
+OPEN = 500
 """Lines that are still counted; one more closes the oldest."""
 TEXT = 500
 """Characters of a detail."""
