@@ -17,6 +17,11 @@ def main() -> None:
     logs.redact_uncaught()
     if name.startswith("capture"):
         from redshank.process.capture import capture as body
+    elif name.startswith("rtc"):
+        from redshank.process.sandbox import RTC_BYTES, RTC_FILES, limit
+
+        limit(RTC_BYTES, RTC_FILES)
+        from redshank.process.rtc import rtc as body
     else:
         from redshank.process.sandbox import STUDIO_BYTES, VISION_BYTES, confine
 

@@ -20,8 +20,11 @@ _PR_SET_NO_NEW_PRIVS = 38
 _CLONE_NEWUSER = 0x10000000
 _CLONE_NEWNET = 0x40000000
 MAX_FILES = 256
+RTC_FILES = 4096
+"""A socket for each address of the machine and each session."""
 VISION_BYTES = 6 << 30
 STUDIO_BYTES = 4 << 30
+RTC_BYTES = 1 << 30
 """Of memory that can be written: heap, stacks, anonymous mappings. Not of addresses (RLIMIT_AS): CUDA and malloc's arenas reserve many
 times what they use."""
 _FIRST_TO_GO = Path("/proc/self/oom_score_adj")
@@ -35,16 +38,22 @@ def confine(memory: int) -> bool:
     alone = bool(libc.unshare(flags) == 0)
     if not alone:
         log.warning("vision keeps the network, no namespace here: %s", os.strerror(ctypes.get_errno()))
+    limit(memory, MAX_FILES)
+    return alone
+
+
+def limit(memory: int, files: int) -> None:
+    """The rest, for a process that needs the network."""
+    libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         log.info("no_new_privs refused: %s", os.strerror(ctypes.get_errno()))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     try:
         _FIRST_TO_GO.write_text("1000")
     except OSError as error:
         log.info("the kernel is not told to end this process first: %s", error.strerror)
-    return alone
 
 
 def forbid_writing() -> None:

@@ -76,8 +76,6 @@ async def mjpeg(
         raise Problem(
             503, "there is no picture of this camera now: nothing comes from it", {"Retry-After": "5"}
         ) from None
-    if rooms.access is not None:
-        rooms.access.audit.note(who, "live", camera, "mjpeg")
     return StreamingResponse(_after(first, parts), media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
 
 

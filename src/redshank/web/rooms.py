@@ -13,6 +13,7 @@ from redshank.live.film import Films
 from redshank.live.hls import LiveHls
 from redshank.live.pictures import Stills
 from redshank.live.room import LiveRoom
+from redshank.live.rtc import Rtc
 from redshank.news import News
 from redshank.web.answer import Problem
 from redshank.web.review import Review
@@ -63,6 +64,7 @@ class Rooms:
     review: Review = field(default_factory=Review)
     stills: Stills | None = None
     films: Films | None = None
+    rtc: Rtc | None = None
     live: LiveRoom | None = None
     live_hls: LiveHls | None = None
     editor: Editor | None = None
