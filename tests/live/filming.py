@@ -15,7 +15,7 @@ from redshank.bus.messages import decode
 from redshank.clock import SystemClock
 from redshank.live.room import LiveRoom
 from redshank.media.settings import SourceSettings
-from redshank.model import CameraState
+from redshank.model import CameraState, Packet, StreamFormat
 from redshank.pipe import Note
 from redshank.process.settings import CaptureSettings, StreamSettings
 from redshank.process.upstream import Upstream
@@ -32,10 +32,34 @@ class Filming:
         self._streams = streams
         self._cameras = tuple(dict.fromkeys(camera for camera, _ in streams))
         self.states: dict[tuple[str, str], CameraState] = {}
+        self.offered = 0
+        """Packets that have come to the hub so far."""
+        self.asked: list[tuple[str, str, str]] = []
+        """watch or unwatch, camera, stream: what the room wanted, in order."""
         self.upstream = Upstream()
-        self.room = LiveRoom(self.upstream, CLOCK, lambda camera, stream: self.states.get((camera, stream)))
-        self.upstream.room = self.room
+        self.room = LiveRoom(self, CLOCK, lambda camera, stream: self.states.get((camera, stream)))
+        self.upstream.room = self
         self.capture = Worker("capture-0", self._settings, self._heard, self._changed)
+
+    # Between the room and its upstream: both are told what the other says.
+
+    def watch(self, camera: str, stream: str) -> None:
+        self.asked.append(("watch", camera, stream))
+        self.upstream.watch(camera, stream)
+
+    def unwatch(self, camera: str, stream: str) -> None:
+        self.asked.append(("unwatch", camera, stream))
+        self.upstream.unwatch(camera, stream)
+
+    def offer(self, packet: Packet) -> None:
+        self.offered += 1
+        self.room.offer(packet)
+
+    def expect(self, camera: str, stream: str, sound: StreamFormat | None) -> None:
+        self.room.expect(camera, stream, sound)
+
+    def forget(self, camera: str) -> None:
+        self.room.forget(camera)
 
     async def _settings(self) -> bytes:
         streams = [
