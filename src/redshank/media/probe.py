@@ -1,9 +1,13 @@
-"""What `redshank doctor URL` asks of a camera: step by step, so that the first thing wrong is named. Blocking, one thread."""
+"""What `redshank doctor URL`, and the page before it adds a camera, ask of it: step by step, so that the first thing wrong is named.
+
+Blocking, one thread.
+"""
 
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -48,6 +52,8 @@ class Probe:
     clock_rate: float = 0.0
     """Seconds of the stream's clock per second of ours; 0 when it has none."""
     audio: str = ""
+    picture: RawPacket | None = field(default=None, repr=False)
+    """The first keyframe that came."""
 
     @property
     def ok(self) -> bool:
@@ -59,46 +65,65 @@ class Probe:
 
 def probe(settings: SourceSettings, targets: Targets, clock: Clock, seconds: float = 6.0) -> Probe:
     """Try the source and watch it for some seconds. Never raises for what is wrong with the camera: that is a step."""
+    *_, result = probing(settings, targets, clock, seconds)
+    return result
+
+
+def probing(settings: SourceSettings, targets: Targets, clock: Clock, seconds: float = 6.0) -> Iterator[Probe]:
+    """The same, as far as it is each time a step is done or the first picture has come."""
     result = Probe()
     if scheme_of(settings.url) in PORTS:
-        result = _network(settings, targets, clock)
+        for result in _network(settings, targets, clock):
+            yield result
         if not result.ok:
-            return result
+            return
     try:
         source = connect(settings, targets, clock, 5.0)
     except (SourceError, TargetRefused) as error:
-        return result.with_step(Step("login", "bad", str(error)))
+        yield result.with_step(Step("login", "bad", str(error)))
+        return
     result = result.with_step(Step("login", "ok", "accepted"))
+    yield result
+    seen: list[_Seen] = []
     try:
-        seen = _watch(source, clock, seconds)
+        for one in _watch(source, clock, seconds):
+            seen.append(one)
+            if result.picture is None and one.raw.keyframe and one.raw.format.kind == "video":
+                result = replace(result, picture=one.raw)
+                yield result
     except SourceError as error:
-        return result.with_step(Step("video", "bad", str(error)))
+        yield result.with_step(Step("video", "bad", str(error)))
+        return
     finally:
         source.close()
-    return _judged(result, seen, source)
+    yield _judged(result, seen, source)
 
 
-def _network(settings: SourceSettings, targets: Targets, clock: Clock) -> Probe:
+def _network(settings: SourceSettings, targets: Targets, clock: Clock) -> Iterator[Probe]:
     try:
         _, host, port = network_address(settings.url)
         address = targets.check(host, port)
     except (SourceError, TargetRefused) as error:
-        return Probe((Step("name", "bad", str(error)),))
+        yield Probe((Step("name", "bad", str(error)),))
+        return
     result = Probe((Step("name", "ok", f"{host} is {address}"),))
+    yield result
     begun_ns = clock.mono_ns()
     try:
         socket.create_connection((address, port), CONNECT_TIMEOUT_S).close()
     except TimeoutError:
         advice = "check the address, that the camera has power, and that no firewall is between"
-        return result.with_step(
+        yield result.with_step(
             Step("port", "bad", f"{host}:{port} gives no answer within {CONNECT_TIMEOUT_S:g} s", advice)
         )
+        return
     except OSError as error:
         advice = "check the port, and that this service is switched on in the camera"
-        return result.with_step(
+        yield result.with_step(
             Step("port", "bad", f"{host}:{port}: {(error.strerror or 'no connection').lower()}", advice)
         )
-    return result.with_step(Step("port", "ok", f"{port} answers in {(clock.mono_ns() - begun_ns) / 1e6:.0f} ms"))
+        return
+    yield result.with_step(Step("port", "ok", f"{port} answers in {(clock.mono_ns() - begun_ns) / 1e6:.0f} ms"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +134,13 @@ class _Seen:
     arrival_s: float
 
 
-def _watch(source: Source, clock: Clock, seconds: float) -> list[_Seen]:
-    seen: list[_Seen] = []
+def _watch(source: Source, clock: Clock, seconds: float) -> Iterator[_Seen]:
     begun_ns = clock.mono_ns()
     for raw in source.packets():
         arrival_s = (clock.mono_ns() - begun_ns) / NS_PER_S
-        seen.append(_Seen(raw, arrival_s))
+        yield _Seen(raw, arrival_s)
         if arrival_s >= seconds:
             break
-    return seen
 
 
 def _judged(result: Probe, seen: list[_Seen], source: Source) -> Probe:

@@ -22,6 +22,8 @@ def main() -> None:
 
         limit(RTC_BYTES, RTC_FILES)
         from redshank.process.rtc import rtc as body
+    elif name.startswith("probe"):
+        from redshank.process.probe import probe as body
     else:
         from redshank.process.sandbox import STUDIO_BYTES, VISION_BYTES, confine
 

@@ -45,6 +45,15 @@ class CaptureSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeSettings:
+    """A camera to be tried."""
+
+    source: SourceSettings
+    allow_targets: tuple[str, ...] = ()
+    seconds: float = 6.0
+
+
+@dataclass(frozen=True, slots=True)
 class AnalysisSettings:
     """How one camera is looked at. Polygons and areas 0–1 of the picture."""
 

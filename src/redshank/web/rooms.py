@@ -17,6 +17,7 @@ from redshank.live.rtc import Rtc
 from redshank.news import News
 from redshank.web.answer import Problem
 from redshank.web.review import Review
+from redshank.web.trial import Prober
 
 T = TypeVar("T")
 
@@ -53,6 +54,7 @@ class Rooms:
     access: Door | None = None
     """None: nobody is let in."""
     news: News | None = None
+    prober: Prober | None = None
     log: Path | None = None
     zone: str = "UTC"
     """In which days are counted."""
