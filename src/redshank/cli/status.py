@@ -82,5 +82,7 @@ def _show(found: dict[str, Any]) -> None:
     for volume in found.get("storage", {}).get("volumes", ()):
         forecast = volume["forecast"]["sentence"] if volume["forecast"] else "nothing measured yet"
         print(f"storage {volume['volume']}: {volume['percent']:.0f} % used, {forecast}")
+    if found.get("pending"):
+        print(f"waits for a restart: {', '.join(found['pending'])}")
     for problem in found["problems"]:
         print(f"problem: {problem}")
