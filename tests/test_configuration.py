@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from redshank.config.history import FOLDER
 from redshank.config.load import Loaded
-from redshank.configuration import HISTORY, LAST_GOOD, Configuration
+from redshank.configuration import LAST_GOOD, Configuration
 from tests.harness.clocks import FakeClock
 
 EIGHT = [f"cam-{number}" for number in range(1, 9)]
@@ -149,7 +150,8 @@ def test_the_copies_are_their_owners_alone_and_nothing_half_written_stays(file: 
     start(file, cameras("yard"))
     start(file, cameras("yard"))
     kept = [path for path in (file.parent / "data").rglob("*") if path.is_file()]
-    assert len(kept) == 2
+    assert sorted({path.suffix for path in kept}) == [".json", ".yaml"]
+    assert len(kept) == 3
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in kept)
 
 
@@ -235,5 +237,5 @@ def test_each_that_was_used_is_in_the_history_once(file: Path) -> None:
         file.write_text(text)
         used.keep(used.first(), whole=True)
         clock.advance(60)
-    kept = sorted((file.parent / "data" / HISTORY).glob("*.yaml"))
+    kept = sorted((file.parent / "data" / FOLDER).glob("*.yaml"))
     assert [path.read_text() for path in kept] == [cameras("yard"), cameras("hall")]

@@ -8,12 +8,12 @@ as it was (rel:T58). Everything blocks, and is called in one thread at a time.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from redshank.clock import Clock, rfc3339
+from redshank.clock import Clock
+from redshank.config import history
 from redshank.config.document import Place, Problem
 from redshank.config.load import Loaded, find, load
 from redshank.config.rescue import rescue
@@ -22,8 +22,6 @@ from redshank.errors import ConfigError
 log = logging.getLogger(__name__)
 
 LAST_GOOD = "last-good.yaml"
-HISTORY = "config-history"
-HISTORY_KEPT = 200
 DEFAULT = Path("redshank.yaml")
 """Where `redshank init` writes."""
 Seen = tuple[tuple[int, int, int] | None, ...]
@@ -112,8 +110,8 @@ class Configuration:
         try:
             content = loaded.path.read_bytes()
             if whole:
-                _write(self._folder / LAST_GOOD, content)
-            _remember(self._folder / HISTORY, content, self._clock.now())
+                history.write(self._folder / LAST_GOOD, content)
+            history.keep(self._folder / history.FOLDER, content, self._clock.now())
         except OSError as error:
             log.warning("no copy of the configuration was kept: %s", error.strerror)
 
@@ -153,25 +151,3 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _remember(history: Path, content: bytes, now: int) -> None:
-    """One file per configuration that was ever used, by the time it first was; backups hold them too."""
-    history.mkdir(mode=0o700, exist_ok=True)
-    known = sorted(history.glob("*.yaml"))
-    if known and known[-1].read_bytes() == content:
-        return
-    name = rfc3339(now)[:19].replace(":", "")
-    _write(history / f"{name}Z.yaml", content)
-    for old in known[: -HISTORY_KEPT + 1]:
-        old.unlink()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, also over a power cut; for its owner only."""
-    part = path.with_name(".config.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
