@@ -119,6 +119,7 @@ class Showing:
     room: LiveRoom
     asked: Asked
     _viewer: Viewer[Fragment] | None = None
+    """None while the browser pauses."""
     _playing: asyncio.Event = field(default_factory=asyncio.Event)
     _refused: set[str] = field(default_factory=set)
     """Streams whose codec turned out to be none the browser plays."""
@@ -140,6 +141,7 @@ class Showing:
                 self._playing.clear()
                 if self._viewer is not None:
                     self._viewer.end()
+                    self._viewer = None
             elif said.get("pause") is False:
                 self._playing.set()
 
@@ -152,12 +154,14 @@ class Showing:
                 await self._say({"error": "codec", "codecs": sorted(self._codecs())})
                 return UNPLAYABLE
             try:
-                async with self._watch(choice) as self._viewer:
-                    await self._show(choice, self._viewer)
+                async with self._watch(choice) as viewer:
+                    self._viewer = viewer
+                    await self._show(choice, viewer)
             except RedshankError as error:
                 await self._say({"error": "busy", "reason": str(error)})
                 return BUSY
-            if self._playing.is_set() and (choice.transcoded or choice.stream not in self._refused):
+            paused = self._viewer is not viewer
+            if not paused and (choice.transcoded or choice.stream not in self._refused):
                 return ENDED
 
     def _watch(self, choice: _Choice) -> AbstractAsyncContextManager[Viewer[Fragment]]:
