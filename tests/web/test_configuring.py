@@ -86,7 +86,7 @@ def test_the_page_reads_what_the_file_says_without_any_secret(site: Site) -> Non
     answer = site.session.get("/api/config")
     said = answer.json()
     assert not any(canary in answer.text for canary in CANARIES)
-    assert said["values"]["cameras"]["yard"]["password"] == "***"
+    assert said["values"]["cameras"]["yard"]["streams"]["main"]["password"] == "***"
     assert said["values"]["channels"]["hook"] == {
         "type": "webhook",
         "url": "https://***@hooks.example.org/x",

@@ -24,6 +24,7 @@ from redshank.config.document import MAX_CHARS, Place, Problem, Text, Tree, pars
 from redshank.config.edit import Edit, Plain, edited, plain
 from redshank.config.load import PREFIX, Loaded, find, load_text
 from redshank.config.schema import Config
+from redshank.config.shape import expanded, translated
 from redshank.config.veil import hoist, unveil, values, veil
 from redshank.errors import ConfigError
 
@@ -144,7 +145,7 @@ class Editor:
         text = _decoded(content or b"")
         try:
             loaded = self._load(text)
-            problems, locked, told = loaded.problems, loaded.locked, values(text)
+            problems, locked, told = loaded.problems, loaded.locked, expanded(values(text))
         except ConfigError as error:
             problems, locked, told = (_unreadable(error, self._path),), (), {}
         version = history.version_of(content) if content is not None else ""
@@ -214,7 +215,11 @@ class Editor:
         raise Unknown("there is no such earlier configuration")
 
     def _draft(self, text: str, change: Change) -> _Draft:
-        made = edited(text or HEAD, change.edits) if change.text is None else unveil(change.text, text)
+        if change.text is None:
+            edits = translated(change.edits, plain(parse(text, str(self._path))[0]))
+            made = edited(text or HEAD, edits)
+        else:
+            made = unveil(change.text, text)
         if len(made) > MAX_CHARS:
             raise ConfigError(f"the file would get longer than {MAX_CHARS} characters")
         try:
