@@ -101,6 +101,13 @@ def of_alert(conn: Connection, alert: str, site: str = SITE) -> list[Any]:
     return list(conn.execute(select(e).where(e.c.site == site, e.c.id.in_(row or ())).order_by(e.c.start)).mappings())
 
 
+def opened(conn: Connection, camera: str, start: int, end: int, site: str = SITE) -> list[Any]:
+    """(id, opened, closed, label, severity) of each alert of a camera that opened in [start, end), oldest first."""
+    a = alerts.c
+    query = select(a.id, a.opened, a.closed, a.label, a.severity).where(a.site == site, a.camera == camera)
+    return list(conn.execute(query.where(a.opened >= start, a.opened < end).order_by(a.opened, a.id)))
+
+
 # --- a page ----------------------------------------------------------------------------------------------------------
 
 

@@ -22,15 +22,17 @@ from redshank.web import (
     alerts,
     answer,
     auditing,
-    probing,
     cameras,
     configuring,
     download,
     entering,
     events,
+    exporting,
     gallery,
     glancing,
+    holding,
     insights,
+    lanes,
     live_hls,
     living,
     logs,
@@ -63,6 +65,8 @@ SOCKETS = 200
 """Connections at once; more are told to come back."""
 MESSAGE = 1 << 16
 """Bytes a browser may say at once through a socket."""
+UNSENT = 1 << 17
+"""Bytes the kernel takes for a connection beyond what is on its way."""
 STOP_S = 2
 HEADER_S = 10.0
 """So long, at most twice as long, a connection may take to say what it wants."""
@@ -92,6 +96,9 @@ PARTS = (
     thumbs,
     events,
     reviewing,
+    exporting,
+    holding,
+    lanes,
     gallery,
     download,
     updates,
@@ -126,21 +133,29 @@ def make_app(site: WebSite, rooms: Rooms) -> FastAPI:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens: on this port, or on the next free one, which is said. Raises ConfigError when there is none."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    """A socket that listens: on this port, or on the next free one, which is said. Raises ConfigError when there is none.
+
+    host: empty: every address of this machine.
+    """
+    both = not host and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both or ":" in host else socket.AF_INET
     for candidate in [port, *range(port + 1, min(port + NEIGHBOURS, 65_536))]:
         try:
-            listening = socket.create_server((host, candidate), family=family)
+            listening = socket.create_server((host, candidate), family=family, dualstack_ipv6=both)
         except OSError as error:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
                 continue
-            raise ConfigError(f"web: cannot listen on {host}: {error.strerror}") from error
+            raise ConfigError(f"web: cannot listen on {host or 'the network'}: {error.strerror}") from error
         if candidate != port:
             log.warning("web: port %d is taken by another program, the page is on port %d instead", port, candidate)
         # Else head and body of an answer wait 40 ms for one another (asyncio sets it only where it made the socket itself).
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Else the kernel holds ten seconds of live pictures for a viewer who is slow, who should skip to the newest instead.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         return listening
-    raise ConfigError(f"web: ports {port} to {port + NEIGHBOURS} of {host} are all taken: set web.port to a free one")
+    raise ConfigError(
+        f"web: ports {port} to {port + NEIGHBOURS} of {host or 'this machine'} are all taken: set web.port to a free one"
+    )
 
 
 async def serve(app: FastAPI, listening: socket.socket, tls: ssl.SSLContext | None = None, proxies: str = "") -> None:

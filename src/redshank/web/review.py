@@ -12,6 +12,7 @@ from anyio import CapacityLimiter
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from redshank.archive.orders import Orders
 from redshank.blobs.base import Blobs
 from redshank.rules.rule import Rule
 from redshank.trail.trails import Trails
@@ -30,6 +31,7 @@ class Review:
     """Those that hold now, by name."""
     zone: Callable[[], ZoneInfo] = lambda: ZoneInfo("UTC")
     """In which days are counted."""
+    exports: Orders | None = None
     downloads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
     """Archives that are sent at once."""
     most_files: int = 1000
