@@ -196,6 +196,11 @@ class Rtc:
         session.over.set()
         return True
 
+    @property
+    def dropped(self) -> int:
+        """Packets that the process did not take, of what is watched now."""
+        return sum(feed.dropped for feed in self._feeds.values())
+
     def forget(self, camera: str) -> None:
         """It is private now: nothing of it that waits is shown to anybody."""
         for (name, _stream, _transcoded), feed in self._feeds.items():

@@ -132,7 +132,7 @@ class Peers:
             self._worker.pipe.write(Note("answer", {"session": name, "reason": f"the offer makes no sense: {error}"}))
             self._end(name, "its offer makes no sense")
             return
-        self._worker.pipe.write(Note("answer", {"session": name}, _reachable(sdp, loopback).encode()))
+        self._worker.pipe.write(Note("answer", {"session": name}, reachable(sdp, loopback).encode()))
         await self._worker.clock.sleep(CONNECT_S)
         if not session.connected:
             self._end(name, f"no connection within {CONNECT_S:.0f} s: the browser cannot reach this machine by UDP")
@@ -171,13 +171,17 @@ async def _answer(session: Session, offer: str, worker: Worker) -> str:
             # Before the offer is looked at: afterwards it is too late, and VP8 is agreed on.
             known = RTCRtpSender.getCapabilities(kind).codecs
             sender.setCodecPreferences([one for one in known if one.mimeType == codec])
-    plain = _CANDIDATE.sub("", offer.replace("\r\n", "\n").replace("\n", "\r\n"))
-    await session.peer.setRemoteDescription(RTCSessionDescription(plain, "offer"))
+    await session.peer.setRemoteDescription(RTCSessionDescription(plain_offer(offer), "offer"))
     await session.peer.setLocalDescription(await session.peer.createAnswer())
     return session.peer.localDescription.sdp
 
 
-def _reachable(sdp: str, loopback: bool) -> str:
+def plain_offer(sdp: str) -> str:
+    """Without the browser's addresses: see above."""
+    return _CANDIDATE.sub("", sdp.replace("\r\n", "\n").replace("\n", "\r\n"))
+
+
+def reachable(sdp: str, loopback: bool) -> str:
     """Without the addresses that only this machine reaches, for a browser elsewhere."""
     return sdp if loopback else _CANDIDATE.sub(lambda found: "" if found[1] in LOOPBACK else found[0], sdp)
 

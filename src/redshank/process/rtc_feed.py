@@ -80,9 +80,13 @@ class Track(MediaStreamTrack):
         self._bytes = 0
         self._synced = self.kind == "audio"
 
+    def stop(self) -> None:
+        super().stop()
+        self._came.set()
+
     async def recv(self) -> Any:
         """The next packet. Raises MediaStreamError once the track is stopped."""
-        while not self._line:
+        while not self._line and self.readyState == "live":
             self._came.clear()
             await self._came.wait()
         if self.readyState != "live":
