@@ -1,107 +1,151 @@
-"""The web of a running site: the application over its store and footage, the process that makes its pictures, its port.
+"""The page of a running site: its port, its certificate, who may call it what, and how a terminal invites to it.
 
-It starts last and stops first; a port that is taken, or a picture that cannot be made, costs nothing else anything.
+It starts last and stops first; a port that is taken, or a picture that cannot be made, costs nothing else anything. On the event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import urlsplit
 
-from redshank.access.desk import Desk
+from redshank import certificates
 from redshank.clock import Clock
-from redshank.config.schema import Camera, Config
-from redshank.pipe import Note
-from redshank.playback.footage import Footage
-from redshank.playback.studio import StudioProcess
-from redshank.recordings import Recordings
-from redshank.store.base import Store
-from redshank.supervisor import Supervisor, Worker
+from redshank.config.schema import Config
+from redshank.errors import StoreError
+from redshank.invitation import Invitation, ranked, words
+from redshank.living import Living
+from redshank.show import Show
 from redshank.web.app import listen, make_app, serve
-from redshank.web.rooms import Rooms
-from redshank.web.site import WebCamera, WebSite
+from redshank.web.rooms import LOOPBACK
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is shown."""
-
-    config: Callable[[], Config]
-    """As it is now."""
-    store: Store
-    clock: Clock
-    recordings: Recordings
-    status: Callable[[], Mapping[str, Any]]
+ANYWHERE = ""
+LOOK_S = 3600.0
+"""So often this machine's names are looked at again, and the certificate is."""
+TICKET_HOURS = 24.0
+SETUP = "setup"
 
 
 class Page:
     """One per site. `run` until cancelled."""
 
-    def __init__(self, subject: Subject, supervisor: Supervisor) -> None:
-        self._subject = subject
-        self._supervisor = supervisor
-        self._worker = Worker("studio-0", self._settings, self._on_note, self._on_change)
-        self._desk = Desk(subject.store, subject.clock)
-        self._studio = StudioProcess(self._worker.tell, lambda: supervisor.keep(self._worker), subject.clock)
+    def __init__(self, config: Callable[[], Config], folder: Path, show: Show, clock: Clock) -> None:
+        self._config = config
+        self._folder = folder / "tls"
+        self._show = show
+        self._clock = clock
+        self._names = LOOPBACK
+        self.say: Callable[[str], None] = lambda _text: None
+        """To the terminal; set by whoever has one."""
+        self.ticket: Callable[[], Awaitable[str]] | None = None
+        """Of a log-in without a password, for the demo."""
         self.address = ""
         """Where it is; empty while it is not."""
 
     async def run(self, listens: Callable[[], None]) -> None:
-        """`listens` is called once it does. Raises ConfigError when there is no port."""
-        web = self._subject.config().web
-        listening = listen(web.host, web.port)
-        host = f"[{web.host}]" if ":" in web.host else web.host
-        self.address = f"http://{host}:{listening.getsockname()[1]}"
-        listens()
-        log.info("recordings and the API are at %s/api", self.address)
-        desk = asyncio.ensure_future(self._desk.run())
+        """`listens` is called once it does. Raises ConfigError when there is no port or no certificate."""
+        web = self._config().web
+        listening = listen(ANYWHERE if web.lan else web.host, web.port)
         try:
-            await serve(make_app(self._site(), self._rooms()), listening)
+            tls = await asyncio.to_thread(self._certificate) if web.lan else None
+            self._look(await asyncio.to_thread(certificates.local_names))
+            self.address = self._addresses(listening)[0]
+            listens()
+            log.info("the page is at %s", self.address)
+            app = make_app(self._show.site(), self._show.rooms(lambda: self._names, self._authority))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(serve(app, listening, tls, ",".join(web.trusted_proxies)))
+                group.create_task(self._show.run())
+                group.create_task(self._invite(self._addresses(listening)))
+                group.create_task(self._look_again(tls))
+                group.create_task(self._offer_rtsp(self._show.living))
         finally:
             self.address = ""
-            desk.cancel()
-            await asyncio.gather(desk, return_exceptions=True)
-            await self._studio.stop()
+            listening.close()
 
-    def _site(self) -> WebSite:
-        s = self._subject
-        return WebSite(
-            s.store,
-            Footage(lambda: {id: volume.disk for id, volume in s.recordings.volumes.open.items()}, s.recordings.lost),
-            s.recordings.unfinished,
-            lambda: {name: _camera(name, camera) for name, camera in s.config().cameras.items()},
-            s.clock,
-            s.recordings.sprites,
-            self._studio,
-            s.status,
-            lambda: s.recordings.keeper.status,
-        )
+    def _certificate(self) -> ssl.SSLContext:
+        """The user's, or our own. Blocks. Raises ConfigError."""
+        web = self._config().web
+        if web.certificate is not None and web.key is not None:
+            return certificates.context(web.certificate, web.key)
+        return certificates.own(self._folder, certificates.local_names(), self._clock.now())
 
-    def _rooms(self) -> Rooms:
-        return Rooms(access=self._desk)
+    def _look(self, names: certificates.Names) -> None:
+        """What this server may be called."""
+        config = self._config()
+        given = (*config.web.names, urlsplit(config.public_url).hostname or "")
+        local = names.hosts if config.web.lan else ()
+        addresses = [f"[{one}]" if one.version == 6 else str(one) for one in names.addresses] if config.web.lan else []
+        self._names = LOOPBACK | frozenset(one for one in (*given, *local, *addresses) if one)
 
-    async def _settings(self) -> bytes:
-        return b"{}"
+    async def _look_again(self, tls: ssl.SSLContext | None) -> None:
+        """Addresses change, and certificates end."""
+        while True:
+            await self._clock.sleep(LOOK_S)
+            self._look(await asyncio.to_thread(certificates.local_names))
+            if tls is not None and self._config().web.certificate is None:
+                await asyncio.to_thread(self._certificate)
+                with contextlib.suppress(ssl.SSLError, OSError):
+                    tls.load_cert_chain(self._folder / "server.pem", self._folder / "server.key")
 
-    async def _on_note(self, note: Note) -> None:
-        await self._studio.on_note(note)
+    def _addresses(self, listening: socket.socket) -> list[str]:
+        """Where it can be opened, the best first."""
+        web, port = self._config().web, listening.getsockname()[1]
+        if not web.lan:
+            host = f"[{web.host}]" if ":" in web.host else web.host
+            return [f"http://{host}:{port}"]
+        names = certificates.local_names()
+        local = ranked([str(one) for one in names.addresses if not one.is_link_local])
+        hosts = [f"[{one}]" if ":" in one else one for one in local]
+        named = [name for name in names.hosts if name.endswith(".local")]
+        return [f"https://{one}:{port}" for one in [*hosts[:1], *named, *hosts[1:]]]
 
-    def _on_change(self, alive: bool) -> None:
-        self._studio.on_change(alive)
+    def _authority(self) -> bytes:
+        """Its certificate, for download. Blocks for as long as a small file takes."""
+        web = self._config().web
+        path = self._folder / "authority.pem"
+        return path.read_bytes() if web.lan and web.certificate is None and path.exists() else b""
 
+    async def _invite(self, addresses: list[str]) -> None:
+        """Once, on the terminal."""
+        lan = self._config().web.lan
+        kind, ticket = SETUP, ""
+        if self.ticket is not None:
+            kind, ticket = "enter", await self.ticket()
+        elif not (await self._show.desk.register()).admins:
+            with contextlib.suppress(StoreError):
+                ticket = await self._show.desk.ticket(SETUP, hours=TICKET_HOURS)
+        print_of = certificates.fingerprint(self._folder) if lan and self._config().web.certificate is None else ""
+        self.say(words(Invitation(tuple(addresses), ticket, kind, print_of), lan))
 
-def _camera(name: str, camera: Camera) -> WebCamera:
-    return WebCamera(
-        camera.friendly_name or name,
-        tuple(camera.streams),
-        camera.location,
-        camera.enabled,
-        tuple(camera.privacy_masks.values()),
-        {name: zone.coordinates for name, zone in camera.zones.items()},
-        camera.order,
-    )
+    async def _offer_rtsp(self, living: Living) -> None:
+        """The cameras for other programs; a port that is taken is told and costs nothing else."""
+        config = self._config()
+        if not config.rtsp.enabled:
+            return
+        host = "0.0.0.0" if config.web.lan else "127.0.0.1"
+
+        def streams() -> dict[str, tuple[str, ...]]:
+            cameras = self._config().cameras
+            return {name: tuple(camera.streams) for name, camera in cameras.items() if camera.enabled}
+
+        out = living.rtsp(self._show.desk, streams, host, config.rtsp.port)
+        try:
+            await out.start()
+        except OSError as error:
+            log.warning(
+                "rtsp: port %d cannot be used (%s): set rtsp.port to a free one", config.rtsp.port, error.strerror
+            )
+            return
+        log.info("cameras for other programs are at rtsp://%s:%d", host, out.port)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await out.stop()

@@ -46,6 +46,8 @@ class Pair:
         """Of the capture process."""
         self._had: set[str] = set()
         """Cameras that may still have an open file in the capture process."""
+        self._watched: set[str] = set()
+        """Cameras that can be watched live through the capture process there is."""
         self._told: dict[str, int] = {}
         """By process: the configuration it was started with, or told."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,6 +85,7 @@ class Pair:
         generation = self._site.generation
         if self.capture.tell(Note("cameras", {}, _CAPTURE.dump_json(self._for_capture()))):
             self._told[self.capture.name] = generation
+            self._can_be_watched([name for name in self.cameras if name not in self._watched])
         try:
             settings = await self._for_vision()
         except StoreError as error:
@@ -91,6 +94,11 @@ class Pair:
             return
         if self.vision.tell(Note("cameras", {}, _VISION.dump_json(settings))):
             self._told[self.vision.name] = generation
+
+    def _can_be_watched(self, cameras: Sequence[str]) -> None:
+        if self.capture.hand is not None and cameras:
+            self._watched |= set(cameras)
+            self._site.living.upstream.started(cameras, self.capture.hand)
 
     def _soon(self, seconds: float) -> None:
         async def later() -> None:
@@ -107,7 +115,10 @@ class Pair:
 
     def _capture_changed(self, alive: bool) -> None:
         self._changed(self.capture, alive)
-        if not alive:
+        self._watched = set()
+        if alive:
+            self._can_be_watched(self.cameras)
+        else:
             self._site.recordings.library.ended(self._had)
 
     async def _on_vision(self, note: Note) -> None:

@@ -28,15 +28,17 @@ from redshank.configuration import Configuration
 from redshank.errors import ChannelError, ConfigError, StoreError, TargetRefused
 from redshank.hub import Hub, Links
 from redshank.judge import Judge
-from redshank.judgement import JudgeSettings
+from redshank.judgement import Changes, JudgeSettings
+from redshank.living import Living
 from redshank.model import Observation
 from redshank.notify import Notifier
 from redshank.notify_lane import Route
 from redshank.page import Page
-from redshank.page import Subject as Shown
 from redshank.pair import Pairs
 from redshank.recordings import Recordings
 from redshank.report import Reporter, Subject
+from redshank.show import Show
+from redshank.show import Subject as Shown
 from redshank.store.base import Store
 from redshank.supervisor import Supervisor, guard
 from redshank.targets import Targets, redact
@@ -118,11 +120,29 @@ class Site:
         self.notifier = Notifier(self.store, routes, clock, self._composer, grace_s=SEND_GRACE_S)
         self._tidy = Tidy(self.store, self._blobs, clock, wiring.picture_days(self.config), self.trails)
         self._supervisor = Supervisor(clock)
+        self.living = Living(clock, lambda camera, stream: self.hub.states.get((camera, stream)))
         self._pairs = Pairs(self, self._supervisor, workers)
         self._pairs.spread(names)
         self._reporter = Reporter(self._subject(), clock)
-        shown = Shown(lambda: self.config, self.store, clock, self.recordings, self._reporter.report)
-        self._page = Page(shown, self._supervisor) if self.config.web.enabled else None
+        self._show = Show(self._shown(), self._supervisor)
+        self.page = Page(lambda: self.config, folder, self._show, clock)
+        self.page.say = view.say if view is not None else _print
+
+    def _shown(self) -> Shown:
+        return Shown(
+            lambda: self.config,
+            self._configuration.path if self._configuration is not None else self._loaded.path,
+            self._folder,
+            self.store,
+            self.clock,
+            self.hub,
+            self.recordings,
+            self.living,
+            self.trails,
+            self._blobs,
+            self._reporter.report,
+            lambda: self.reload("changed in the page"),
+        )
 
     def _links(self) -> Links:
         return Links(
@@ -139,6 +159,11 @@ class Site:
     def _seen(self, seen: Observation) -> None:
         self.recordings.library.seen(seen)
         self.trails.offer(seen)
+        self._show.teller.seen(seen)
+
+    def _heard(self, changes: Changes) -> None:
+        self.hub.heard(changes)
+        self._show.teller.heard(changes)
 
     def _subject(self) -> Subject:
         return Subject(
@@ -165,7 +190,7 @@ class Site:
 
     def _open_judge(self) -> Judge:
         settings = self._judge_settings()
-        return Judge(wiring.rules(self.config), self.store, self.clock, settings, lambda c: self.hub.heard(c))
+        return Judge(wiring.rules(self.config), self.store, self.clock, settings, self._heard)
 
     def _judge_settings(self) -> JudgeSettings:
         return JudgeSettings(
@@ -280,10 +305,9 @@ class Site:
 
     async def _show_page(self) -> None:
         """A port that cannot be had is told, and tried again: it stops nothing."""
-        assert self._page is not None
         while True:
             try:
-                await self._page.run(lambda: self._reporter.note("page", ""))
+                await self.page.run(lambda: self._reporter.note("page", ""))
             except ConfigError as error:
                 self._reporter.note("page", str(error))
             await self.clock.sleep(PAGE_RETRY_S)
@@ -311,7 +335,7 @@ class Site:
                     ("configuration", self._watch_configuration),
                     *self.recordings.parts(self._volume_opened),
                 ]
-                if self._page is not None:
+                if self.config.web.enabled:
                     parts.append(("page", self._show_page))
                 for name, part in parts:
                     group.create_task(guard(name, part, self.clock))
@@ -360,6 +384,7 @@ class Site:
             self.hub.changed.clear()
 
     async def _stop(self) -> None:
+        await self._show.stop()
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_S):
@@ -374,6 +399,10 @@ class Site:
             await asyncio.to_thread(self.trails.close)
             self.recordings.close()
             log.info("stopped")
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)
 
 
 def _last_line(told: bytes) -> str:

@@ -1,7 +1,7 @@
 """How the usual cameras are reached: addresses of the main and the sub stream, from the makers' own documentation. Pure data.
 
-`{host}`, `{port}` and `{channel}` are filled in by whoever adds the camera (`{channel:02}`: with two digits, `{channel0}`: counted from 0);
-user name and password are fields of their own.
+`{host}`, `{port}` and `{channel}` are filled in by whoever adds the camera (`{channel:02}`: with two digits, `{channel0}`: counted
+from 0); user name and password are fields of their own.
 """
 
 from __future__ import annotations

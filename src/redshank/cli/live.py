@@ -36,6 +36,10 @@ class LiveView:
             self._started = True
         self._live.update(self._picture(status), refresh=True)
 
+    def say(self, text: str) -> None:
+        """Above it, once."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     def stop(self) -> None:
         if self._started:
             self._live.stop()

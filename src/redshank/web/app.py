@@ -67,8 +67,6 @@ MESSAGE = 1 << 16
 """Bytes a browser may say at once through a socket."""
 UNSENT = 1 << 17
 """Bytes the kernel takes for a connection beyond what is on its way."""
-UNSENT = 1 << 17
-"""Bytes the kernel takes for a connection beyond what is on its way."""
 STOP_S = 2
 HEADER_S = 10.0
 """So long, at most twice as long, a connection may take to say what it wants."""
@@ -152,8 +150,6 @@ def listen(host: str, port: int) -> socket.socket:
             log.warning("web: port %d is taken by another program, the page is on port %d instead", port, candidate)
         # Else head and body of an answer wait 40 ms for one another (asyncio sets it only where it made the socket itself).
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # Else the kernel holds ten seconds of live pictures for a viewer who is slow, who should skip to the newest instead.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         # Else the kernel holds ten seconds of live pictures for a viewer who is slow, who should skip to the newest instead.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         return listening
