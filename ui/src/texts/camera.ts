@@ -23,6 +23,11 @@ export const camera = {
   private: "Private",
   privateOn: "Private: nothing is shown or recorded",
   makePrivate: "Make private",
+  privateFor: [
+    { text: "Private for an hour", minutes: 60 },
+    { text: "Private for 8 hours", minutes: 480 },
+    { text: "Private until I end it", minutes: undefined },
+  ],
   endPrivate: "End privacy",
   nowPrivate: "The camera is private now",
   noLongerPrivate: "The camera is watched again",

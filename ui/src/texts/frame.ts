@@ -26,7 +26,7 @@ export const frame = {
   more: "More",
 
   search: "Search",
-  searchHint: "A label, a camera, a place …",
+  searchHint: "Search",
 
   account: "Account",
   guest: "Guest",

@@ -25,7 +25,8 @@ class HlsPlayer implements Player {
     ask: Ask,
     private readonly tell: Tell,
   ) {
-    this.#address = `/api/live/${encodeURIComponent(ask.camera)}/hls/master.m3u8${ask.stream === "auto" ? "" : `?stream=${ask.stream}`}`;
+    const list = ask.stream === "auto" ? "master.m3u8" : `${ask.stream}/index.m3u8`;
+    this.#address = `/api/live/${encodeURIComponent(ask.camera)}/hls/${list}`;
     addEventListener("online", this.restart);
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     void this.#begin();

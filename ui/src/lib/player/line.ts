@@ -6,7 +6,6 @@ import { Wait } from "./wait";
 
 const UNPLAYABLE = 4406;
 const LOGGED_OUT = 4403;
-const REFUSED = 1008;
 
 export interface Announced {
   mime?: string;
@@ -43,7 +42,9 @@ export class Line {
     const socket = new WebSocket(socketAddress(`/api/live/${encodeURIComponent(camera)}/mse`, { stream, codecs: wanted }));
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
+    let opened = false;
     socket.onopen = () => {
+      opened = true;
       if (this.#paused) socket.send('{"pause":true}');
     };
     socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
@@ -54,7 +55,8 @@ export class Line {
       }
     };
     socket.onclose = ({ code }) => {
-      if (this.#socket === socket) this.#gone(code);
+      // One that is refused is closed before it opens, and nobody says why: perhaps our session is over.
+      if (this.#socket === socket) this.#gone(opened ? code : LOGGED_OUT);
     };
   }
 
@@ -62,7 +64,7 @@ export class Line {
     this.#socket = null;
     if (this.#closed) return;
     if (code === UNPLAYABLE) return this.tell.unplayable("codec");
-    if (code === LOGGED_OUT || code === REFUSED) this.tell.loggedOut();
+    if (code === LOGGED_OUT) this.tell.loggedOut();
     this.tell.coming("lost");
     this.#wait.then(() => this.#open());
   }

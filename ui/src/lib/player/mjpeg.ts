@@ -33,8 +33,8 @@ class Mjpeg implements Player {
   async #read(): Promise<void> {
     const stop = new AbortController();
     this.#stop = stop;
-    const { camera, stream, width } = this.ask;
-    const asked = { width: Math.min(1920, Math.max(320, Math.round(width))), fps: FPS, ...(stream === "auto" ? {} : { stream }) };
+    const { camera, width } = this.ask;
+    const asked = { width: Math.min(1920, Math.max(320, Math.round(width))), fps: FPS };
     try {
       const answer = await fetch(address(`/api/live/${encodeURIComponent(camera)}/mjpeg`, asked), { signal: stop.signal });
       if (answer.status === 401) this.tell.loggedOut();

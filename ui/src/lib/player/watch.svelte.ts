@@ -114,6 +114,12 @@ export class Watch {
     return this.#player?.shown();
   }
 
+  /** What is on the screen, to be drawn elsewhere; undefined: nothing yet. */
+  picture(): HTMLVideoElement | HTMLCanvasElement | undefined {
+    if (this.coming === "connecting") return undefined;
+    return this.method === "mjpeg" ? this.target.canvas : this.target.video;
+  }
+
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);
