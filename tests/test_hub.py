@@ -229,3 +229,28 @@ async def test_what_a_kill_kept_from_the_bus_is_said_at_the_next_start_under_the
     assert said
     assert again <= said
     assert {e.data["id"] for e in second.heard} >= {e.data["id"] for e in first.heard if e.kind in ("alert", "event")}
+
+
+async def test_what_is_said_of_a_camera_that_went_is_not_heard(tmp_path: Path) -> None:
+    async with site(tmp_path) as now:
+        worker, _ = vision(now.hub)
+        await now.hub.on_capture(Note("state", encode(camera_state())))
+        assert now.hub.states
+        now.hub.change([])
+        await now.hub.on_capture(Note("state", encode(camera_state())))
+        await now.hub.on_vision(worker, Note("look", encode(person(1))))
+        assert (now.hub.states, now.hub.analysed, now.hub.alerts) == ({}, {}, {})
+        with pytest.raises(SourceError, match="not there any more"):
+            await now.hub.picture(alert())
+
+
+async def test_what_is_known_of_a_camera_that_stays_is_kept(tmp_path: Path) -> None:
+    yard = Watched("yard", "Yard", ZoneInfo("UTC"), streams=("main",))
+    async with site(tmp_path) as now:
+        worker, _ = vision(now.hub)
+        await now.hub.on_capture(Note("state", encode(camera_state())))
+        await now.hub.on_capture(Note("state", encode(replace(camera_state(), stream="sub"))))
+        await now.hub.on_vision(worker, Note("look", encode(person(1))))
+        now.hub.change([yard, Watched("hall", "Hall", ZoneInfo("UTC"))])
+        assert list(now.hub.states) == [("yard", "main")]
+        assert [(name, one.looks) for name, one in now.hub.analysed.items()] == [("yard", 1), ("hall", 0)]

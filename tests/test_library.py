@@ -356,3 +356,35 @@ async def test_a_backlog_larger_than_the_queue_of_the_database_is_worked_off(clo
         await eventually(lambda: site.library.waiting == 0, clock, 0.1)
         assert len(site.rows()) == 2000
     store.close()
+
+
+async def test_a_camera_that_comes_late_has_time_to_reach_the_disk(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    hall = Plan((RecordSettings("hall", "main", VOLUME),), (), UTC)
+    async with running(store, clock, tmp_path) as site:
+        await eventually(lambda: clock.now() - START > 60 * US_PER_S, clock, 0.5)
+        site.states["hall", "main"] = CameraState("hall", "main", CameraStatus.ONLINE, clock.now(), clock.now())
+        site.library.plan({"yard": plan(), "hall": hall})
+        site.library.started(["hall"], 1)
+        begun = clock.now()
+        assert [one.camera for one in site.library.settings(["yard", "hall"])] == ["yard", "hall"]
+        await eventually(lambda: "hall/main" in site.library.trouble, clock, 0.5)
+        assert 12 * US_PER_S <= clock.now() - begun <= 15 * US_PER_S
+
+
+async def test_what_a_camera_sent_before_it_went_still_becomes_rows_and_nothing_is_missed_of_it(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with running(store, clock, tmp_path) as site:
+        site.states[KEY] = CameraState(*KEY, CameraStatus.ONLINE, START, START)
+        await site.library.on_note(told("running", segment(1, 0, 2)))
+        await eventually(lambda: "yard/main" in site.library.trouble, clock, 0.5)
+        site.library.plan({})
+        await site.library.on_note(told("segment", segment(1, 0)))
+        header = {"camera": "yard", "stream": "main", "start": segment(1, 0).end, "end": None, "reason": "off"}
+        await site.library.on_note(Note("gap", header))
+        await eventually(lambda: len(site.rows()) == 1 and site.gaps()[-1].reason is GapReason.OFF, clock, 0.5)
+        assert (site.library.trouble, site.library.running, site.library.settings(["yard"])) == ({}, {}, [])
+        await eventually(lambda: clock.now() - START > 120 * US_PER_S, clock, 1.0)
+        assert site.library.trouble == {}
