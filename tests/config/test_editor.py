@@ -124,7 +124,7 @@ def test_references_to_secrets_are_written_as_they_are(site: Site) -> None:
     for value in ("${NOT_SET:-x}", "file:pw"):
         site.save(password(value))
         assert not (site.path.parent / "secrets.yaml").exists()
-    assert site.editor.read().values["cameras"]["yard"]["password"] == "file:pw"
+    assert site.editor.read().values["cameras"]["yard"]["streams"]["main"]["password"] == "file:pw"
 
 
 def test_a_crash_between_the_writes_leaves_a_secret_that_nothing_names(site: Site) -> None:

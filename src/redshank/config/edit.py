@@ -7,7 +7,6 @@ A section is set key by key, so that only the lines change whose values do. `***
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -76,7 +75,7 @@ def _checked(value: Any, path: Path, depth: int, left: list[int]) -> Value:
         return value
     if value is None or isinstance(value, bool | Named):
         return value
-    if isinstance(value, int | float) and math.isfinite(value) and abs(value) <= MAX_NUMBER:
+    if isinstance(value, int | float) and abs(value) <= MAX_NUMBER:  # not true of NaN either
         return value
     raise ConfigError(
         f"{dotted(path)}: expected a number up to {MAX_NUMBER:g}, a text, true, false, a list or a section"

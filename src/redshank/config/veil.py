@@ -28,15 +28,20 @@ Path: TypeAlias = tuple[str | int, ...]
 _REFERENCE = re.compile(r"\$\{[A-Za-z_]\w*(?::-(?P<default>[^}]*))?\}|\{FRIGATE_[A-Z0-9_]+\}", re.ASCII)
 _COMMENT = re.compile(r"(?:(?<=[ \t\n])|^)#[^\r\n]*")
 _FIELD = re.compile(r"(?im)^(?P<head>[^#\n]*?\b(?:pass|password|token|secret|key)\s*:\s*)(?P<value>[^\s{\[].*)$")
+_WORD = re.compile(r"pass|secret|token|\bkey\b", re.IGNORECASE)
+_NAMED = frozenset({"zones", "mask", "privacy_masks", "filters", "logs", "volumes"})
+"""Below these, keys are names of the user's."""
+_SLIP = re.compile(r"(?im)^(?P<head>[ \t]*(?:password|secret|token)[ \t]+)[^\s:][^\r\n]*")
+"""Without its colon: to YAML it is more of the line before."""
 _STREAMS = re.compile(r"cameras\.[^.]+(\.streams\.[^.]+|(\.ffmpeg)?\.inputs\.\d+)?\.(url|path)")
 
 
 def is_secret(path: Path) -> bool:
-    """Whether a password, token or key stands there."""
-    said = tuple("#" if isinstance(part, int) else part for part in path)
-    return any(
-        len(said) == len(one) and all(b in ("<name>", a) for a, b in zip(said, one, strict=True)) for one in _secrets()
-    )
+    """Whether a password, token or key stands there; also by a slip, where the configuration has none."""
+    if _matches(path, _secrets()):
+        return True
+    word = str(path[-1]) if path else ""
+    return bool(_WORD.search(word)) and not set(path[-2:-1]) & _NAMED and not _matches(path, _plain())
 
 
 def shown(path: Path, value: str) -> str:
@@ -56,7 +61,7 @@ def veil(text: str) -> str:
         root = compose(text, "")
         places = sorted(_scalars(root), key=lambda one: one[1].start_mark.index) if root is not None else []
     except ConfigError:
-        return _FIELD.sub(rf"\g<head>{HIDDEN}", redact(text))
+        return _SLIP.sub(rf"\g<head>{HIDDEN}", _FIELD.sub(rf"\g<head>{HIDDEN}", redact(text)))
     made, at = [], 0
     starts = [node.start_mark.index for _path, node in places]
     cuts = [(node.start_mark.index, node.end_mark.index, _veiled(text, path, node)) for path, node in places]
@@ -68,7 +73,7 @@ def veil(text: str) -> str:
         if start >= at:
             made += [text[at:start], new]
             at = end
-    return "".join(made) + text[at:]
+    return _SLIP.sub(rf"\g<head>{HIDDEN}", "".join(made) + text[at:])
 
 
 def unveil(text: str, before: str) -> str:
@@ -133,6 +138,19 @@ def values(text: str) -> dict[str, Any]:
     return made if isinstance(made, dict) else {}
 
 
+def _matches(path: Path, fields: frozenset[tuple[str, ...]]) -> bool:
+    said = tuple("#" if isinstance(part, int) else part for part in path)
+    return any(
+        len(said) == len(one) and all(b in ("<name>", a) for a, b in zip(said, one, strict=True)) for one in fields
+    )
+
+
+@cache
+def _plain() -> frozenset[tuple[str, ...]]:
+    """Paths of fields that only sound like one: `web.key` is a file."""
+    return frozenset(tuple(key.split(".")) for key, _, _, _ in fields(Config) if _WORD.search(key)) - _secrets()
+
+
 @cache
 def _secrets() -> frozenset[tuple[str, ...]]:
     """Paths of secrets, `<name>` for a name of the user's, `#` for an item of a list."""
@@ -152,7 +170,7 @@ def _holds_secret(kind: Any) -> bool:
 def _literal(path: Path, node: ScalarNode) -> bool:
     """A secret written out."""
     value = node.value
-    if not value or node.tag == "!secret" or value.startswith("file:") or not is_secret(path):
+    if not value or node.tag == "!secret" or value.startswith("file:") or not _matches(path, _secrets()):
         return False
     return not _REFERENCE.search(value)
 
