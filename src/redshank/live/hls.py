@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from redshank.clock import NS_PER_S, Clock, rfc3339
 from redshank.live.room import LiveRoom
+from redshank.live.viewer import Viewer
 from redshank.media.codec_config import VIDEO_SCALE
 from redshank.media.live import Fragment, Init
 
@@ -229,14 +230,8 @@ class LiveHls:
         try:
             async with self._room.watch(*key) as viewer:
                 while window.alive and self._clock.mono_ns() - window.asked_ns < IDLE_S * NS_PER_S:
-                    try:
-                        async with asyncio.timeout(LOOK_S):
-                            fragment = await viewer.next()
-                    except TimeoutError:
-                        continue
-                    if fragment is None:
+                    if not await _next(viewer, window):
                         break
-                    await window.add(fragment)
         finally:
             if self._windows.get(key) is window:
                 del self._windows[key]
@@ -255,3 +250,16 @@ class LiveHls:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _next(viewer: Viewer[Fragment], window: Window) -> bool:
+    """One fragment, if one comes soon. False: no more."""
+    try:
+        async with asyncio.timeout(LOOK_S):
+            fragment = await viewer.next()
+    except TimeoutError:
+        return True
+    if fragment is None:
+        return False
+    await window.add(fragment)
+    return True
