@@ -76,9 +76,14 @@ async def test_an_old_picture_is_never_shown_as_if_it_were_now(cameras: Cameras,
     trouble["yard"] = "it is private"
     clock.advance(5)
     assert await stills.latest(YARD, 320, 10 * S) is known
+    stills.forget("drive")
+    assert await stills.latest(YARD, 320, 10 * S) is known
     clock.advance(6)
     with pytest.raises(NoPicture, match="it is private"):
         await stills.latest(YARD, 320, 10 * S)
+    stills.forget("yard")
+    with pytest.raises(NoPicture, match="it is private"):
+        await stills.latest(YARD, 320, 60 * S)
 
 
 async def test_a_camera_that_gives_nothing_is_given_up() -> None:

@@ -125,6 +125,10 @@ class Stills:
             return known
         raise NoPicture(f"there is no picture of this camera now: {why}")
 
+    def forget(self, camera: str) -> None:
+        """It is private now: no picture of it is shown any more, however new."""
+        self._made = {key: one for key, one in self._made.items() if key[0].camera != camera}
+
     def _age(self, picture: Picture) -> int:
         return self._clock.now() - picture.time
 

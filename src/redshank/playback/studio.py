@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from redshank.clock import Clock
 from redshank.errors import RedshankError
+from redshank.on_demand import OnDemand
 from redshank.pipe import MAX_BYTES, Note
 
 WAITING = 16
@@ -24,7 +25,6 @@ TRANSCODES = 2
 WAITING_BYTES = 96 << 20
 """Of pictures that wait, or are being made."""
 TRANSCODE = "transcode"
-START_S = 10.0
 JOB_S = 20.0
 IDLE_S = 60.0
 WINDOW = 2 << 20
@@ -102,9 +102,7 @@ class StudioProcess:
         idle_s: float = IDLE_S,
     ) -> None:
         self._tell = tell
-        self._keep = keep
-        self._clock = clock
-        self._idle_s = idle_s
+        self._process = OnDemand(tell, keep, clock, idle_s)
         self._numbers = count(1)
         self._jobs = 0
         """Asked and not answered yet."""
@@ -114,9 +112,6 @@ class StudioProcess:
         """Those of them that it works at."""
         self._films: dict[int, Film] = {}
         self._transcodes = 0
-        self._ready = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._rest: asyncio.Task[None] | None = None
 
     async def ask(self, job: str, header: Mapping[str, Any], body: bytes) -> Note:
         transcodes = job == TRANSCODE
@@ -128,23 +123,22 @@ class StudioProcess:
         self._jobs += 1
         self._bytes += len(body)
         self._transcodes += transcodes
-        self._wake()
         try:
-            answer = await self._done(job, header, body)
+            with self._process.used():
+                answer = await self._done(job, header, body)
         except TimeoutError:
             raise Refused("the picture could not be made in time") from None
         finally:
             self._jobs -= 1
             self._bytes -= len(body)
             self._transcodes -= transcodes
-            self._sleep_later()
         if reason := answer.header.get("reason"):
             raise Refused(str(reason))
         return answer
 
     async def _done(self, job: str, header: Mapping[str, Any], body: bytes) -> Note:
         number = next(self._numbers)
-        await self._begin(Note(job, {**header, "number": number}, body))
+        await self._process.tell(Note(job, {**header, "number": number}, body))
         future: asyncio.Future[Note] = asyncio.get_running_loop().create_future()
         self._told[number] = future
         try:
@@ -153,31 +147,25 @@ class StudioProcess:
         finally:
             del self._told[number]
 
-    async def _begin(self, note: Note) -> None:
-        async with asyncio.timeout(START_S):
-            await self._ready.wait()
-            while not self._tell(note):
-                # It has just ended, and is about to be started again.
-                self._ready.clear()
-                await self._ready.wait()
-
     @asynccontextmanager
     async def film(self, job: str, header: Mapping[str, Any], heard: Callable[[Note], None]) -> AsyncIterator[Film]:
         """A job that goes on while the context is open; `heard` is called with each of its pictures. Raises Refused."""
         number = next(self._numbers)
         film = Film(number, self._tell, heard)
         self._films[number] = film
-        self._wake()
         try:
-            try:
-                await self._begin(Note(job, {**header, "number": number}))
-            except TimeoutError:
-                raise Refused("what decodes pictures does not start") from None
-            yield film
+            with self._process.used():
+                await self._start(Note(job, {**header, "number": number}))
+                yield film
         finally:
             del self._films[number]
             self._tell(Note("end", {"number": number}))
-            self._sleep_later()
+
+    async def _start(self, note: Note) -> None:
+        try:
+            await self._process.tell(note)
+        except TimeoutError:
+            raise Refused("what decodes pictures does not start") from None
 
     async def on_note(self, note: Note) -> None:
         """From it."""
@@ -190,10 +178,9 @@ class StudioProcess:
 
     def on_change(self, alive: bool) -> None:
         """It has started, or ended: what it was at is lost with it."""
+        self._process.on_change(alive)
         if alive:
-            self._ready.set()
             return
-        self._ready.clear()
         for film in self._films.values():
             film.end(LOST)
         for future in self._told.values():
@@ -202,31 +189,4 @@ class StudioProcess:
 
     async def stop(self) -> None:
         """End it, if it runs."""
-        for task in (self._rest, self._task):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait({task})
-        self._task = self._rest = None
-
-    def _wake(self) -> None:
-        if self._rest is not None:
-            self._rest.cancel()
-            self._rest = None
-        if self._task is None or self._task.cancelling() or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._run_after(self._task))
-
-    async def _run_after(self, last: asyncio.Task[None] | None) -> None:
-        """The one before must be gone: they share a name."""
-        if last is not None:
-            await asyncio.wait({last})
-        await self._keep()
-
-    def _sleep_later(self) -> None:
-        if not self._jobs and not self._films and self._rest is None:
-            self._rest = asyncio.get_running_loop().create_task(self._sleep())
-
-    async def _sleep(self) -> None:
-        await self._clock.sleep(self._idle_s)
-        self._rest = None
-        if self._task is not None and not self._jobs and not self._films:
-            self._task.cancel()
+        await self._process.stop()
