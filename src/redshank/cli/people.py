@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from redshank.store.base import Store
     from redshank.store.users import User
 
@@ -216,7 +214,7 @@ def _link(store: Store, user: User, config: Path | None) -> str:
     return f"{page.rstrip('/')}/#enter={secret}"
 
 
-def _change(store: Store, work: Callable[[Connection], object], detail: str) -> None:
+def _change(store: Store, work: Callable[[Any], object], detail: str) -> None:
     """Noted as done by whoever has the machine. Raises Refusal, StoreError."""
     from redshank.clock import SystemClock
     from redshank.store import audit
@@ -224,7 +222,7 @@ def _change(store: Store, work: Callable[[Connection], object], detail: str) -> 
 
     line = Line(SystemClock().now(), "nobody", "", "redshank user", "change", detail=detail)
 
-    def both(conn: Connection) -> None:
+    def both(conn: Any) -> None:
         work(conn)
         audit.add(conn, line)
 
