@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+import httpx
+
 from redshank import status
 from redshank.clock import NS_PER_S, SystemClock
 from tests.harness.certificate import certificate
@@ -19,11 +22,16 @@ from tests.harness.certificate import certificate
 CLOCK = SystemClock()
 LOOK_S = 0.05
 T = TypeVar("T")
+PASSWORD = "of the tests only"
 
 
-def redshank(*arguments: str | Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def redshank(
+    *arguments: str | Path, env: Mapping[str, str] | None = None, typed: str | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; at most 30 s."""
-    return subprocess.run(_command(*arguments), capture_output=True, text=True, timeout=30, check=False, env=_env(env))
+    return subprocess.run(
+        _command(*arguments), capture_output=True, text=True, timeout=30, check=False, env=_env(env), input=typed
+    )
 
 
 def eventually(look: Callable[[], T], within_s: float, what: str) -> T:
@@ -109,6 +117,23 @@ class Program:
             within_s,
             f"first look at {names}; {self.said()}",
         )
+
+    def page(self, within_s: float = 20) -> str:
+        """Address of the page, once it is there."""
+
+        def found() -> str:
+            said = re.findall(r"the (?:API are|page is) at (http\S+?)(?:/api)?\s", self.said())
+            return said[-1] if said else ""
+
+        return eventually(found, within_s, "the page")
+
+    def log_in(self) -> httpx.Client:
+        """As administrator; sets the password where there is none yet. To be closed."""
+        client = httpx.Client(base_url=self.page(), timeout=30, trust_env=False)
+        setup = client.get("/api/session").json()["state"] == "setup"
+        said = {"name": "admin", "password": PASSWORD}
+        client.post("/api/setup" if setup else "/api/login", json=said).raise_for_status()
+        return client
 
     def pid(self, name: str) -> int:
         """Of capture-0 or vision-0; 0 when it is not there."""
