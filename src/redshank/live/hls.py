@@ -134,7 +134,7 @@ class Window:
                 await self._grown.wait_for(there)
         except TimeoutError:
             return False
-        return bool(self.segments)
+        return there() and self.alive
 
     async def piece(self, name: str) -> bytes | None:
         """Of an init segment, a segment or a part; waits for the part that comes next. None: there is no such."""
@@ -210,7 +210,7 @@ class LiveHls:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def window(self, camera: str, stream: str) -> Window | None:
-        """With at least one part; begun by whoever asks first. None: no picture comes."""
+        """With at least one whole segment (hls.js takes no playlist without); begun by whoever asks first. None: no picture comes."""
         key = camera, stream
         window = self._windows.get(key)
         if window is None:
@@ -218,7 +218,7 @@ class LiveHls:
             window.asked_ns = self._clock.mono_ns()
             self._start(self._fill(key, window))
         window.asked_ns = self._clock.mono_ns()
-        return window if await window.until(0, 0) else None
+        return window if await window.until(1, 0) else None
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
