@@ -34,7 +34,9 @@ MOST_WAITING = 4 << 20
 """Bytes in the pipe to the process."""
 ANSWER_S = 5.0
 KNOWN_S = 5.0
-"""For the first pictures of a stream."""
+"""For the first pictures of a stream …"""
+PATIENCE = 3
+"""… so many times, where something has come or must be made first."""
 LOOK_S = 2.0
 """So often we look whether whoever watches still may."""
 IDLE_S = 60.0
@@ -275,11 +277,15 @@ class Feed:
 
     async def fits(self) -> bool | None:
         """Whether it can be sent as it comes; None: nothing comes. Raises TooMany."""
-        try:
-            async with asyncio.timeout(KNOWN_S):
-                return await asyncio.shield(self._verdict)
-        except TimeoutError:
-            return None
+        for _ in range(PATIENCE):
+            try:
+                async with asyncio.timeout(KNOWN_S):
+                    return await asyncio.shield(self._verdict)
+            except TimeoutError:
+                # Processes that have to be started take their time on a busy machine; a camera that is there does not.
+                if not (self._seen or self.transcoded):
+                    return None
+        return None
 
     async def _run(self, source: AbstractAsyncContextManager[AsyncIterable[Packet]]) -> None:
         try:
