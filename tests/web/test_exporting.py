@@ -130,8 +130,8 @@ def test_an_export_is_made_and_fetched(works: Works) -> None:
     assert len(whole.content) == 7000
     assert "yard-20251121T120000Z-clip.zip" in whole.headers["content-disposition"]
     said = (works.folder / f"{id}.began").read_text()
-    assert said.startswith("yard door --from 2025-11-21T12:00:00.000000Z --to 2025-11-21T12:01:00.000000Z --json -o ")
-    assert said.endswith("export.zip --zip")
+    assert said.startswith("--from 2025-11-21T12:00:00.000000Z --to 2025-11-21T12:01:00.000000Z --json -o ")
+    assert said.endswith("export.zip --zip -- yard door")
 
 
 def test_two_are_made_at_once_and_what_fails_says_why(works: Works) -> None:

@@ -117,9 +117,10 @@ class Orders:
         folder = self._folder / one.id
         await asyncio.to_thread(partial(folder.mkdir, mode=0o700, parents=True, exist_ok=True))
         file = "export.zip" if one.kind == "evidence" or len(one.cameras) > 1 else "export.mp4"
-        words = [*self._command(), *one.cameras, "--from", rfc3339(one.start), "--to", rfc3339(one.end), "--json"]
+        words = [*self._command(), "--from", rfc3339(one.start), "--to", rfc3339(one.end), "--json"]
         words += ["-o", str(folder / file), *(["--zip"] if file.endswith(".zip") else [])]
         words += ["--timelapse", f"{SPEED}x"] if one.kind == "timelapse" else []
+        words += ["--", *one.cameras]  # a camera may be called -o
         process = await asyncio.create_subprocess_exec(*words, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
         watching = asyncio.create_task(self._watch(one, folder / f"{file}.part"))
         try:
