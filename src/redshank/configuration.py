@@ -7,8 +7,9 @@ as it was (rel:T58). Everything blocks, and is called in one thread at a time.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from redshank.errors import ConfigError
 log = logging.getLogger(__name__)
 
 LAST_GOOD = "last-good.yaml"
+LOOK_S = 2.0
 DEFAULT = Path("redshank.yaml")
 """Where `redshank init` writes."""
 Seen = tuple[tuple[int, int, int] | None, ...]
@@ -138,6 +140,18 @@ class Configuration:
             return load(self._folder / LAST_GOOD, self._environ, path.absolute().parent if path else None)
         except ConfigError:
             return None
+
+
+async def watch(configuration: Configuration, clock: Clock, reload: Callable[[], Awaitable[object]]) -> None:
+    """On the event loop, until cancelled: the file is looked at every LOOK_S, and used once it has stayed the same for as long."""
+    used = before = await asyncio.to_thread(configuration.seen)
+    while True:
+        await clock.sleep(LOOK_S)
+        now = await asyncio.to_thread(configuration.seen)
+        if now == before != used:
+            used = now
+            await reload()
+        before = now
 
 
 def _words(problem: Problem) -> tuple[str, str, str]:

@@ -24,7 +24,7 @@ from redshank.clock import Clock
 from redshank.config import schema
 from redshank.config.channel import Channel as Settings
 from redshank.config.load import Loaded
-from redshank.configuration import Configuration
+from redshank.configuration import Configuration, watch
 from redshank.errors import ChannelError, ConfigError, StoreError, TargetRefused
 from redshank.hub import Hub, Links
 from redshank.judge import Judge
@@ -52,7 +52,6 @@ log = logging.getLogger(__name__)
 
 EPOCHS = 1000
 PAGE_RETRY_S = 30.0
-LOOK_S = 2.0
 STATUS_S = 1.0
 STATUS_GAP_S = 0.1
 MODEL_RETRY_S = 30.0
@@ -250,17 +249,8 @@ class Site:
         self._reporter.change(self._subject())
 
     async def _watch_configuration(self) -> None:
-        """The file is looked at every LOOK_S; what has changed is used once it has stayed the same for as long."""
-        if (configuration := self._configuration) is None:
-            return
-        used = before = await asyncio.to_thread(configuration.seen)
-        while True:
-            await self.clock.sleep(LOOK_S)
-            now = await asyncio.to_thread(configuration.seen)
-            if now == before != used:
-                used = now
-                await self.reload("the file changed")
-            before = now
+        if self._configuration is not None:
+            await watch(self._configuration, self.clock, lambda: self.reload("the file changed"))
 
     async def next_epoch(self) -> int:
         """Taken in advance, so that a process is started again also while the database refuses."""
