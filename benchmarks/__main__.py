@@ -29,6 +29,7 @@ PROGRAMS: dict[str, list[str]] = {
     "playback": [],
     "export": [],
     "record": [],
+    "live": [],
 }
 
 

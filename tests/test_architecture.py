@@ -46,6 +46,7 @@ FOREIGN = {
     "ruamel": {"config"},
     "cryptography": {"archive", "backup", "certificates.py"},
     "ifaddr": {"certificates.py"},
+    "aioice": {"process"},
     "aiortc": {"process"},
     "prometheus_client": {"web"},
     "segno": {"invitation.py"},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from ruamel.yaml import YAML
 
 import redshank
@@ -19,7 +19,7 @@ from redshank.config.load import load
 from redshank.errors import ModelError
 from redshank.model import GapReason
 from redshank.vision.models import DEFAULT, default_store, pull
-from redshank.web import media, pictures, recordings, transcoding
+from redshank.web.app import PARTS
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "guide"
@@ -80,8 +80,8 @@ def test_every_page_is_in_the_index() -> None:
 
 
 def test_every_address_of_the_api_is_in_its_reference_and_no_other() -> None:
-    routers = [one.routes for one in (transcoding, media, pictures, recordings)]
-    table = {route.path for router in routers for route in router.routes if isinstance(route, APIRoute)}
+    routers = [one.routes for one in PARTS]
+    table = {r.path for router in routers for r in router.routes if isinstance(r, APIRoute | APIWebSocketRoute)}
     said = re.findall(r"^\| `(/[^`]+)`", (ROOT / "docs" / "reference" / "api.md").read_text(), re.MULTILINE)
     assert len(table) > 15
     assert sorted(said) == sorted(table)
@@ -89,7 +89,7 @@ def test_every_address_of_the_api_is_in_its_reference_and_no_other() -> None:
 
 def test_every_parameter_of_the_api_is_in_its_reference() -> None:
     said = (ROOT / "docs" / "reference" / "api.md").read_text()
-    routers = [one.routes for one in (transcoding, media, pictures, recordings)]
+    routers = [one.routes for one in PARTS]
     asked = {
         parameter.alias
         for router in routers

@@ -40,7 +40,8 @@ from redshank.web.review import Review
 from redshank.web.rooms import Rooms
 from redshank.web.site import WebCamera, WebSite
 
-RTC_IDLE_S = 30.0
+RTC_IDLE_S = 600.0
+"""Its start takes a second, which a viewer would wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,12 @@ class Show:
         self.studio = StudioProcess(self._studio_worker.tell, lambda: supervisor.keep(self._studio_worker), s.clock)
         self.films = Films(s.living.room, self.studio, s.clock, self._masks)
         s.living.room.transcode = self.films.relay
+        self.stills = Stills(s.living.room, self.studio, s.clock, self._why)
         self._rtc_worker = Worker("rtc-0", _nothing, self._on_rtc, lambda alive: self.rtc.on_change(alive))
         process = OnDemand(self._rtc_worker.tell, lambda: supervisor.keep(self._rtc_worker), s.clock, RTC_IDLE_S)
         self.rtc = Rtc(Links(s.living.room, self.films, process, self._rtc_worker.tell, self._rtc_waiting, s.clock))
+        # A camera that becomes private is forgotten by whoever may still hold a picture of it.
+        s.living.room.forgets += [self.films.forget, self.stills.forget, self.rtc.forget]
         self.prober = Prober(supervisor, self.studio, lambda: s.config().security.allow_targets)
 
     async def run(self) -> None:
@@ -130,7 +134,7 @@ class Show:
                 lambda: {rule.name: rule for rule in wiring.rules(s.config())},
                 lambda: ZoneInfo(s.config().timezone),
             ),
-            stills=Stills(s.living.room, self.studio, s.clock, self._why),
+            stills=self.stills,
             films=self.films,
             rtc=self.rtc,
             live=s.living.room,

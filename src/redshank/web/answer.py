@@ -39,6 +39,7 @@ _TITLES = {
     404: "There is no such thing",
     405: "Not in this way",
     409: "It has changed meanwhile",
+    413: "Too much at once",
     416: "Not in the file",
     429: "Too often",
     500: "It failed",

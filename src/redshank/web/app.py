@@ -54,6 +54,7 @@ from redshank.web import (
 from redshank.web.front import Make, welcome
 from redshank.web.guard import Wall, failed, guard
 from redshank.web.heavy import room
+from redshank.web.limit import Limit
 from redshank.web.rooms import Rooms
 from redshank.web.site import WebSite, rechecked
 
@@ -128,6 +129,7 @@ def make_app(site: WebSite, rooms: Rooms) -> FastAPI:
     answer.install(app)
     app.add_exception_handler(Exception, failed)
     app.include_router(shell.routes)
+    app.add_middleware(Limit)
     app.add_middleware(Wall, names=rooms.names)
     return app
 

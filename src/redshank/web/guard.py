@@ -8,7 +8,7 @@ another site's page does it (Sec-Fetch-Site, W3C Fetch Metadata; Origin, RFC 645
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Depends, Request
@@ -197,9 +197,19 @@ def _refused(scope: Scope, names: frozenset[str]) -> tuple[int, str] | None:
         return 421, "this server does not answer to that name: see web.names"
     secure = scope["scheme"] in ("https", "wss")
     own = (b"https://" if secure else b"http://") + hosts[0].lower()
-    if not SITES.issuperset(told.get(b"sec-fetch-site", [])) or any(one != own for one in told.get(b"origin", [])):
+    foreign = not SITES.issuperset(told.get(b"sec-fetch-site", [])) or any(
+        one != own for one in told.get(b"origin", [])
+    )
+    if foreign and not _followed(scope, told):
         return 403, "this server does not answer to the pages of other sites"
     return None
+
+
+def _followed(scope: Scope, told: Mapping[bytes, list[bytes]]) -> bool:
+    """A link to the page, in a mail or another page, that somebody clicked: the page's own files hold nothing of anybody's, and a
+    strict cookie does not come with it."""
+    navigates = told.get(b"sec-fetch-mode") == [b"navigate"] and told.get(b"sec-fetch-dest") == [b"document"]
+    return navigates and scope.get("method") == "GET" and not scope["path"].startswith("/api") and b"origin" not in told
 
 
 def _name(host: str) -> str:

@@ -1,0 +1,70 @@
+"""What a request may bring, and links from elsewhere that lead to the page."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from redshank.web import shell
+from redshank.web.limit import BODY
+from redshank.web.rooms import Rooms
+from tests.web.serving import client, place
+
+
+@pytest.fixture
+def strangers(tmp_path: Path) -> Iterator[httpx.Client]:
+    """A server at which nobody is logged in."""
+    with place(tmp_path) as here:
+        here.rooms = Rooms()
+        with client(here.app) as session:
+            yield session
+
+
+def test_what_is_announced_as_too_large_is_refused_before_it_is_sent(strangers: httpx.Client) -> None:
+    """rel:S21"""
+    base = strangers.base_url
+    with socket.create_connection((base.host, base.port or 0), 5) as sock:
+        sock.sendall(f"POST /api/login HTTP/1.1\r\nHost: {base.host}\r\nContent-Length: {10 * BODY}\r\n\r\n".encode())
+        assert sock.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_what_turns_out_too_large_is_refused_while_it_comes(strangers: httpx.Client) -> None:
+    """rel:S21"""
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(200):
+            yield b" " * 50_000
+
+    headers = {"Content-Type": "application/json"}
+    with contextlib.suppress(httpx.WriteError):  # it had heard enough
+        assert strangers.post("/api/login", content=endless(), headers=headers).status_code in (400, 413, 503)
+    assert strangers.get("/healthz").status_code == 200
+
+
+FOLLOWED = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+def test_a_link_in_a_mail_leads_to_the_page(strangers: httpx.Client) -> None:
+    assert strangers.get("/alerts/some-id", headers=FOLLOWED).status_code == (200 if shell.PAGE else 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/api/session", FOLLOWED),
+        ("POST", "/alerts", FOLLOWED),
+        ("GET", "/alerts", {**FOLLOWED, "Sec-Fetch-Dest": "iframe"}),
+        ("GET", "/alerts", {**FOLLOWED, "Sec-Fetch-Mode": "no-cors"}),
+        ("GET", "/alerts", {**FOLLOWED, "Origin": "https://evil.example"}),
+    ],
+)
+def test_nothing_else_from_another_site_is_answered(
+    strangers: httpx.Client, method: str, path: str, headers: dict[str, str]
+) -> None:
+    """rel:S10"""
+    assert strangers.request(method, path, headers=headers).status_code == 403
