@@ -17,9 +17,11 @@ export interface Chunk {
   gaps: [Us, Us][];
   transcoded: boolean;
   growing: boolean;
+  /** It begins within the chunk, where it was asked for: there may be more before. */
+  partial: boolean;
 }
 
-const NONE: Chunk = { src: "", start: 0, end: 0, gaps: [], transcoded: false, growing: false };
+const NONE: Chunk = { src: "", start: 0, end: 0, gaps: [], transcoded: false, growing: false, partial: false };
 
 export const chunkOf = (time: Us) => Math.floor(time / CHUNK);
 
@@ -57,23 +59,25 @@ export class Footage {
     const known = this.#known.get(n);
     const ends = (n + 1) * CHUNK;
     const grows = ends > Date.now() * 1000 - 30e6;
-    const old = known?.chunk && grows && performance.now() - known.at > AGAIN_MS;
+    const old = known?.chunk && !known.chunk.partial && grows && performance.now() - known.at > AGAIN_MS;
     if (!known || (old && !known.asked)) void this.#load(n);
     return known?.chunk ?? undefined;
   }
 
-  /** What is known of it does not hold. */
-  forget(n: number): void {
-    if (!this.#known.get(n)?.asked) this.#known.delete(n);
+  /** The rest of a chunk, from a time in it. */
+  anew(n: number, from: Us): void {
+    if (this.#known.get(n)?.asked) return;
+    this.#known.delete(n);
+    void this.#load(n, Math.floor(from));
   }
 
-  async #load(n: number): Promise<void> {
+  async #load(n: number, from = n * CHUNK): Promise<void> {
     const entry = this.#known.get(n) ?? { chunk: null, at: 0, asked: false };
     entry.asked = true;
     this.#known.set(n, entry);
     const before = entry.chunk;
     try {
-      entry.chunk = await this.#describe(n);
+      entry.chunk = await this.#describe(n, from);
     } catch (error) {
       // Nothing of this time is kept: that is an answer. Anything else is asked again.
       entry.chunk = error instanceof Problem && error.status === 404 ? NONE : before;
@@ -86,20 +90,21 @@ export class Footage {
     this.changed();
   }
 
-  async #describe(n: number): Promise<Chunk> {
+  async #describe(n: number, from: Us): Promise<Chunk> {
     const { codecs } = this;
     const base = `/api/play/${this.camera}/${this.stream}`;
-    const told = await get<Described>(`${base}/${n * CHUNK}/${(n + 1) * CHUNK}.json`, { codecs });
+    const told = await get<Described>(`${base}/${from}/${(n + 1) * CHUNK}.json`, { codecs });
     const [start, end] = [us(told.start), us(told.end)];
     // What grows is asked for up to where it is: the address of a longer one is another.
     const to = told.growing ? end : (n + 1) * CHUNK;
     return {
-      src: address(`${base}/${n * CHUNK}/${to}.mp4`, { codecs }),
+      src: address(`${base}/${from}/${to}.mp4`, { codecs }),
       start,
       end,
       gaps: told.gaps.map((gap) => [us(gap.start), us(gap.end)]),
       transcoded: told.transcoded,
       growing: told.growing,
+      partial: from > n * CHUNK,
     };
   }
 }

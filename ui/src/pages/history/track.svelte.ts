@@ -85,6 +85,10 @@ export class Track {
     this.#chunk = chunk;
     if (!chunk) return this.#rest("loading");
     const now = performance.now();
+    if (chunk.partial && at < chunk.start) {
+      this.footage.anew(chunkOf(at), at);
+      return this.#rest("loading");
+    }
     const media = mediaOf(chunk, at);
     if (media === null) return this.#rest("gap");
     this.transcoded = chunk.transcoded;
@@ -98,7 +102,10 @@ export class Track {
     if (playing && (chunkOf(at) + 1) * CHUNK - at < AHEAD_S * speed * 1e6) this.#ahead(chunkOf(at) + 1);
   }
 
-  /** What cannot be decoded may only have changed while it was read: it is asked for anew, a few times. */
+  /**
+   * Chromium cannot always jump into a movie whose index it does not have (pictures that depend on later ones); it can always begin it:
+   * the rest of the chunk is asked for, from here on.
+   */
   #again(at: Us): void {
     const now = performance.now();
     if (this.#tries >= MOST_TRIES) return this.#rest("failed");
@@ -106,7 +113,7 @@ export class Track {
     if (now - this.#tried < AGAIN_MS) return;
     this.#tried = now;
     this.#tries += 1;
-    this.footage.forget(chunkOf(at));
+    this.footage.anew(chunkOf(at), at);
     const slot = this.#slots[this.front]!;
     slot.src = "";
     slot.video.removeAttribute("src");
