@@ -11,7 +11,8 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -42,9 +43,23 @@ class View(Protocol):
     def stop(self) -> None: ...
 
 
-def launch(config: Path | None, data: Path | None, view: View | None, workers: int = 1) -> None:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How it is started."""
+
+    config: Path | None = None
+    data: Path | None = None
+    view: View | None = None
+    workers: int = 1
+    demo: bool = False
+    """The link on the terminal logs in without a password."""
+    opened: Callable[[str], None] = lambda _link: None
+    """Called with the page's link, once it can be opened."""
+
+
+def launch(start: Start) -> None:
     """`redshank run`: blocks until SIGTERM or SIGINT. Raises RedshankError when it cannot start at all."""
-    asyncio.run(_until_stopped(_run(config, data, view, workers)))
+    asyncio.run(_until_stopped(_run(start)))
 
 
 async def _until_stopped(running: Coroutine[Any, Any, None]) -> None:
@@ -62,10 +77,10 @@ async def _until_stopped(running: Coroutine[Any, Any, None]) -> None:
         raise StoreError(explain(known)) from None
 
 
-async def _run(config: Path | None, data: Path | None, view: View | None, workers: int) -> None:
-    clock = SystemClock()
+async def _run(start: Start) -> None:
+    clock, config, view = SystemClock(), start.config, start.view
     os.umask(0o077)  # pictures, logs and status are for their owner only
-    folder = data_folder(config, data)
+    folder = data_folder(config, start.data)
     with status.owned(folder):
         # Only now, so that a second one on this folder is refused at once.
         from redshank.backup.start import at_start
@@ -88,8 +103,10 @@ async def _run(config: Path | None, data: Path | None, view: View | None, worker
         healed = await asyncio.to_thread(at_start, folder, clock)
         for told in healed:
             log.error("%s", told)
+        site = Site(loaded, folder, clock, view, start.workers, healed, configuration)
+        site.page.demo, site.page.opened = start.demo, start.opened
         try:
-            await Site(loaded, folder, clock, view, workers, healed, configuration).run()
+            await site.run()
         finally:
             if view is not None:
                 view.stop()

@@ -8,20 +8,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from redshank import certificates
+from redshank.access.desk import Came
 from redshank.clock import Clock
 from redshank.config.schema import Config
-from redshank.errors import StoreError
 from redshank.invitation import Invitation, ranked, words
 from redshank.living import Living
 from redshank.show import Show
-from redshank.web.app import listen, make_app, serve
+from redshank.web.app import NEIGHBOURS, listen, make_app, serve
 from redshank.web.rooms import LOOPBACK
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,10 @@ class Page:
         self._names = LOOPBACK
         self.say: Callable[[str], None] = lambda _text: None
         """To the terminal; set by whoever has one."""
-        self.ticket: Callable[[], Awaitable[str]] | None = None
-        """Of a log-in without a password, for the demo."""
+        self.demo = False
+        """Whoever sees the terminal is logged in without a password."""
+        self.opened: Callable[[str], None] = lambda _link: None
+        """With the link, once the page can be opened."""
         self.address = ""
         """Where it is; empty while it is not."""
 
@@ -117,13 +120,20 @@ class Page:
         """Once, on the terminal."""
         lan = self._config().web.lan
         kind, ticket = SETUP, ""
-        if self.ticket is not None:
-            kind, ticket = "enter", await self.ticket()
+        if self.demo:
+            kind, ticket = "enter", await self._demo_ticket()
         elif not (await self._show.desk.register()).admins:
-            with contextlib.suppress(StoreError):
-                ticket = await self._show.desk.ticket(SETUP, hours=TICKET_HOURS)
+            ticket = await self._show.desk.ticket(SETUP, hours=TICKET_HOURS)
         print_of = certificates.fingerprint(self._folder) if lan and self._config().web.certificate is None else ""
-        self.say(words(Invitation(tuple(addresses), ticket, kind, print_of), lan))
+        invitation = Invitation(tuple(addresses), ticket, kind, print_of)
+        self.say(words(invitation, lan))
+        self.opened(invitation.link)
+
+    async def _demo_ticket(self) -> str:
+        desk = self._show.desk
+        if not (await desk.register()).admins:
+            await desk.setup("demo", secrets.token_urlsafe(24), "", Came(here=True))
+        return await desk.ticket("login", (await desk.register()).admins[0].id, TICKET_HOURS)
 
     async def _offer_rtsp(self, living: Living) -> None:
         """The cameras for other programs; a port that is taken is told and costs nothing else."""
@@ -136,14 +146,16 @@ class Page:
             cameras = self._config().cameras
             return {name: tuple(camera.streams) for name, camera in cameras.items() if camera.enabled}
 
-        out = living.rtsp(self._show.desk, streams, host, config.rtsp.port)
-        try:
-            await out.start()
-        except OSError as error:
-            log.warning(
-                "rtsp: port %d cannot be used (%s): set rtsp.port to a free one", config.rtsp.port, error.strerror
-            )
+        for port in range(config.rtsp.port, min(config.rtsp.port + NEIGHBOURS, 65_536)):
+            out = living.rtsp(self._show.desk, streams, host, port)
+            with contextlib.suppress(OSError):
+                await out.start()
+                break
+        else:
+            log.warning("rtsp: no port from %d on can be used: set rtsp.port to a free one", config.rtsp.port)
             return
+        if out.port != config.rtsp.port:
+            log.warning("rtsp: port %d is taken by another program, it is %d instead", config.rtsp.port, out.port)
         log.info("cameras for other programs are at rtsp://%s:%d", host, out.port)
         try:
             await asyncio.get_running_loop().create_future()

@@ -20,7 +20,7 @@ def demo(
     import sys
 
     from redshank import demo as scene
-    from redshank.app import fetching, launch, open_detector
+    from redshank.app import Start, fetching, launch, open_detector
     from redshank.cli.live import LiveView
     from redshank.cli.output import err, progress
 
@@ -38,4 +38,15 @@ def demo(
         soft_wrap=True,
     )
     show = sys.stdout.isatty() if view is None else view
-    launch(config, None, LiveView(f"Alerts: {alerts}  Ctrl-C ends it.") if show else None)
+    footer = LiveView(f"Alerts: {alerts}  Ctrl-C ends it.") if show else None
+    launch(Start(config, view=footer, demo=True, opened=_open if show else lambda _link: None))
+
+
+def _open(link: str) -> None:
+    """In the user's browser, where there is a screen to show it on."""
+    import os
+    import sys
+    import webbrowser
+
+    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(link)
