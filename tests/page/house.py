@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -90,12 +90,18 @@ class House:
         self.loop.call(admin(desk))
         desk.close()
 
-    def enter(self, browser: Browser, path: str = "/") -> Page:
-        """A new page with cookies of its own, logged in as the administrator."""
-        answer = httpx.post(f"{self.address}/api/login", json={"name": "admin", "password": PASSWORD}, trust_env=False)
-        answer.raise_for_status()
+    def client(self) -> httpx.Client:
+        """Logged in as the administrator. Close it."""
+        made = httpx.Client(base_url=self.address, timeout=15, trust_env=False)
+        made.post("/api/login", json={"name": "admin", "password": PASSWORD}).raise_for_status()
+        return made
+
+    def enter(self, browser: Browser, path: str = "/", likes: Mapping[str, object] | None = None) -> Page:
+        """A new page with cookies of its own, logged in as the administrator, who likes this (`/api/preferences`)."""
+        with closing(self.client()) as client:
+            client.put("/api/preferences", json=dict(likes or {})).raise_for_status()
+            secret = client.cookies["redshank"]
         page = browser.page(fresh=True)
-        secret = answer.cookies["redshank"]
         page.call(
             "Network.setCookie", name="redshank", value=secret, url=self.address, httpOnly=True, sameSite="Strict"
         )
@@ -156,7 +162,8 @@ class House:
             ]
             self._up.set()
             try:
-                await asyncio.gather(*tasks)
+                # Not `gather`: what it cancels would be cancelled twice.
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in tasks:
                     task.cancel()

@@ -7,10 +7,14 @@
  */
 
 import { socketAddress } from "./api";
+import { session } from "./session.svelte";
 
 type Hear = (data: never) => void;
 const FIRST_MS = 500;
 const LONGEST_MS = 10_000;
+const POLICY = 1008;
+/** Cameras are told of every second: after so long without a word the line is cut, whatever the browser thinks. */
+const SILENT_MS = 15_000;
 
 class News {
   /** Whether the socket is open. */
@@ -21,6 +25,7 @@ class News {
   #socket: WebSocket | null = null;
   #wait = FIRST_MS;
   #wanted = false;
+  #silent: ReturnType<typeof setTimeout> | undefined;
 
   start() {
     if (this.#wanted) return;
@@ -30,6 +35,7 @@ class News {
 
   stop() {
     this.#wanted = false;
+    clearTimeout(this.#silent);
     this.#socket?.close();
   }
 
@@ -61,15 +67,29 @@ class News {
       this.#ask();
     };
     socket.onmessage = (message) => {
+      clearTimeout(this.#silent);
+      this.#silent = setTimeout(() => this.#cut(socket), SILENT_MS);
       const { topic, data } = JSON.parse(message.data as string) as { topic: string; data: never };
       for (const hear of this.#hearers.get(topic) ?? []) hear(data);
     };
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
+      if (this.#socket !== socket) return;
+      clearTimeout(this.#silent);
       this.live = false;
+      // Refused before it opened, or sent away: perhaps our session is over.
+      if (!opened || code === POLICY) void session.load().catch(() => {});
       if (!this.#wanted) return;
       setTimeout(() => this.#wanted && this.#open(), this.#wait);
       this.#wait = Math.min(LONGEST_MS, opened ? FIRST_MS * 2 : this.#wait * 2);
     };
+  }
+
+  /** A line that was cut without a word takes minutes to be noticed, and a closed one as long to say so. */
+  #cut(socket: WebSocket) {
+    const closed = socket.onclose;
+    socket.onclose = null;
+    socket.close();
+    if (this.#socket === socket) closed?.call(socket, new CloseEvent("close"));
   }
 }
 

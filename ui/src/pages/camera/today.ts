@@ -25,7 +25,7 @@ export interface Happened {
 export function joined(alerts: readonly Alert[], events: readonly Quiet[]): Happened[] {
   const loud = alerts.map((one) => ({
     key: `a${one.id}`,
-    href: `/event/${one.id}`,
+    href: `/alerts/${one.id}`,
     thumb: `/api/alerts/${one.id}/thumb.jpg`,
     label: one.label.replaceAll("_", " "),
     where: one.zones.join(", "),
@@ -35,7 +35,7 @@ export function joined(alerts: readonly Alert[], events: readonly Quiet[]): Happ
   }));
   const quiet = events.map((one) => ({
     key: `e${one.id}`,
-    href: `/event/${one.id}?kind=event`,
+    href: `/event/${one.id}`,
     thumb: `/api/events/${one.id}/thumb.jpg`,
     label: (one.label || one.kind).replaceAll("_", " "),
     where: one.zones.join(", "),
