@@ -96,7 +96,9 @@ def test_a_private_camera_shows_nothing_until_that_is_ended(here: House, browser
     moving(page)
     page.click("[aria-label='Make private']")
     page.click("button.item")
-    page.wait_for("document.querySelector('[data-badge]').dataset.badge === 'private' && !document.querySelector('.player')")
+    page.wait_for(
+        "document.querySelector('[data-badge]').dataset.badge === 'private' && !document.querySelector('.player')"
+    )
     page.click(".tools > button:last-child")
     page.wait_for("!!document.querySelector('.player')")
     moving(page)

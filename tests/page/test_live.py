@@ -41,7 +41,7 @@ def tiles(page: Page) -> list[list[Any]]:
 def test_the_tiles_lie_side_by_side_and_all_are_seen(here: House, browser: Browser) -> None:
     page = here.enter(browser, "/live")
     page.size(1280, 800)
-    page.wait_for(f"document.querySelectorAll('[data-camera] img').length === {len(NAMES)}", 30)
+    page.wait_for(f"document.querySelectorAll('[data-camera]:has(img, .flows)').length === {len(NAMES)}", 30)
     shown = tiles(page)
     assert [tile[0] for tile in shown] == list(NAMES)
     assert all(abs(width / height - 16 / 9) < 0.02 for *_, width, height in shown)
@@ -69,7 +69,12 @@ def test_pressing_twice_fills_the_wall_and_again_takes_it_back(here: House, brow
     for count in (1, 2):
         for kind in ("mousePressed", "mouseReleased"):
             page.call(
-                "Input.dispatchMouseEvent", type=kind, x=x + width / 2, y=y + height / 2, button="left", clickCount=count
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=x + width / 2,
+                y=y + height / 2,
+                button="left",
+                clickCount=count,
             )
     page.wait_for("location.search === '?fill=door' && document.querySelectorAll('[data-camera]').length === 1")
     moving(page)
@@ -85,7 +90,9 @@ def test_the_order_is_kept_for_the_person(here: House, browser: Browser) -> None
     page.click("[aria-label='Arrange']")
     page.evaluate("document.querySelector('[data-camera=drive]').focus()")
     page.press("ArrowLeft", 37)
-    page.wait_for("[...document.querySelectorAll('[data-camera]')].map(one => one.dataset.camera).join() === 'yard,drive,door'")
+    page.wait_for(
+        "[...document.querySelectorAll('[data-camera]')].map(one => one.dataset.camera).join() === 'yard,drive,door'"
+    )
     page.evaluate("new Promise(resolve => setTimeout(resolve, 1200))")
     page.open(f"{here.address}/live")
     assert [tile[0] for tile in tiles(page)] == ["yard", "drive", "door"]
@@ -149,5 +156,3 @@ def test_the_first_load_is_small_and_quick(here: House, browser: Browser) -> Non
     assert page.evaluate(f"{sizes}.reduce((sum, one) => sum + one, 0)") < 300_000
     assert not page.errors
     page.close()
-
-

@@ -91,5 +91,9 @@ def test_a_phone_has_one_below_the_other() -> None:
 
 
 def test_new_cameras_stand_behind_the_order_a_person_chose() -> None:
-    calls = [["ordered", ["a", "b", "c", "d"], ["c", "gone", "a"]], ["moved", ["a", "b", "c"], "c", 0], ["moved", ["a", "b"], "a", 9]]
+    calls = [
+        ["ordered", ["a", "b", "c", "d"], ["c", "gone", "a"]],
+        ["moved", ["a", "b", "c"], "c", 0],
+        ["moved", ["a", "b"], "a", 9],
+    ]
     assert run(calls) == [["c", "a", "b", "d"], ["c", "a", "b"], ["b", "a"]]

@@ -31,8 +31,9 @@ class Mine {
   }
 
   async load() {
-    this.now = await get<Session>("/api/session");
-    if (this.now.state === "in") this.ended = false;
+    const found = await get<Session>("/api/session");
+    this.ended = found.state === "login" && (this.ended || this.now?.state === "in");
+    this.now = found;
   }
 
   /** Whether this may be done, with this camera or at all. */
@@ -45,8 +46,8 @@ class Mine {
 
   async logOut() {
     await send("POST", "/api/logout");
-    this.ended = false;
     await this.load();
+    this.ended = false;
   }
 }
 
