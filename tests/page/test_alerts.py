@@ -143,8 +143,8 @@ def test_stepping_moves_the_picture_and_the_box_goes_along(here: Past, browser: 
 
 def test_an_alert_leads_to_its_place_in_history(here: Past, browser: Browser, alert: Alert) -> None:
     page = here.enter(browser, f"/alerts/{alert.id}")
-    page.wait_for("!!document.querySelector(\"a[href^='/history']\")")
-    href = page.evaluate("document.querySelector(\"a[href^='/history']\").getAttribute('href')")
+    page.wait_for("!!document.querySelector(\".acts a[href^='/history?']\")")
+    href = page.evaluate("document.querySelector(\".acts a[href^='/history?']\").getAttribute('href')")
     assert quote("2025-11-21T12:00:20", safe="") in href
     assert "camera=yard" in href
 

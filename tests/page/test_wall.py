@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_everything_is_in_the_room_and_reaches_two_of_its_sides() -> None:
     for ratios, wide, high, tiles in walls():
         left, right = min(t["x"] for t in tiles), max(t["x"] + t["width"] for t in tiles)
         top, bottom = min(t["y"] for t in tiles), max(t["y"] + t["height"] for t in tiles)
-        assert left >= 0 and top >= 0 and right <= wide and bottom <= high, (ratios, wide, high)
+        assert (min(left, top) >= 0, right <= wide, bottom <= high) == (True, True, True), ratios
         assert right - left >= wide - 1 or bottom - top >= high - 1
 
 
@@ -70,7 +71,7 @@ def test_there_are_no_gaps_and_nothing_lies_over_another() -> None:
         top, bottom = min(t["y"] for t in tiles), max(t["y"] + t["height"] for t in tiles)
         # A pixel at the end of a row may be lost to rounding.
         assert abs(covered - (right - left) * (bottom - top)) <= 2 * (bottom - top)
-        for before, tile in zip(tiles, tiles[1:], strict=False):
+        for before, tile in pairwise(tiles):
             beside = tile["x"] == before["x"] + before["width"] and tile["y"] == before["y"]
             below = tile["x"] == left and tile["y"] == before["y"] + before["height"]
             assert beside or below
@@ -91,7 +92,7 @@ def test_a_phone_has_one_below_the_other() -> None:
 
 
 def test_new_cameras_stand_behind_the_order_a_person_chose() -> None:
-    calls = [
+    calls: list[list[Any]] = [
         ["ordered", ["a", "b", "c", "d"], ["c", "gone", "a"]],
         ["moved", ["a", "b", "c"], "c", 0],
         ["moved", ["a", "b"], "a", 9],
