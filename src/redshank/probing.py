@@ -44,13 +44,8 @@ class Prober:
         heard: asyncio.Queue[Note] = asyncio.Queue()
         keeping = asyncio.ensure_future(self._supervisor.keep(self._worker(source, heard)))
         try:
-            async with asyncio.timeout(LONGEST_S):
-                while True:
-                    told = await self._told(await heard.get())
-                    if told is not None:
-                        yield told
-                        if told.kind == "done":
-                            return
+            async for told in self._until_done(heard):
+                yield told
         except TimeoutError:
             yield Told("step", _step("video", f"nothing more came within {LONGEST_S:.0f} s", "restart the camera"))
             yield Told("done", {"ok": False})
@@ -59,6 +54,16 @@ class Prober:
             keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await keeping
+
+    async def _until_done(self, heard: asyncio.Queue[Note]) -> AsyncGenerator[Told, None]:
+        """Raises TimeoutError when that takes too long, or the process ends."""
+        async with asyncio.timeout(LONGEST_S):
+            kind = ""
+            while kind != "done":
+                told = await self._told(await heard.get())
+                if told is not None:
+                    kind = told.kind
+                    yield told
 
     def _worker(self, source: SourceSettings, heard: asyncio.Queue[Note]) -> Worker:
         async def settings() -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from redshank import apply, wiring
+from redshank import apply, certificates, wiring
 from redshank.access.desk import Desk
+from redshank.archive.orders import Orders
 from redshank.blobs.base import Blobs
 from redshank.clock import Clock
 from redshank.config.editor import Editor, Effect
@@ -27,11 +29,13 @@ from redshank.live.rtc import Links, Rtc
 from redshank.living import Living
 from redshank.news import News
 from redshank.on_demand import OnDemand
+from redshank.onvif.finder import Finder
 from redshank.pipe import Note
 from redshank.playback.footage import Footage
 from redshank.playback.studio import StudioProcess
 from redshank.probing import Prober
 from redshank.recordings import Recordings
+from redshank.rules.rule import default_rule
 from redshank.store.base import Store
 from redshank.supervisor import Supervisor, Worker
 from redshank.telling import Teller
@@ -86,11 +90,20 @@ class Show:
         self.rtc = Rtc(Links(s.living.room, self.films, process, self._rtc_worker.tell, self._rtc_waiting, s.clock))
         # A camera that becomes private is forgotten by whoever may still hold a picture of it.
         s.living.room.forgets += [self.films.forget, self.stills.forget, self.rtc.forget]
+        self.orders = Orders(s.store, s.clock, s.folder / "exports", self._export)
         self.prober = Prober(supervisor, self.studio, lambda: s.config().security.allow_targets)
+        self.finder = Finder(s.clock, lambda: s.config().security.allow_targets, certificates.lan_addresses)
+
+    def _export(self) -> list[str]:
+        """The command that exports of this site, in a process of its own."""
+        s = self._subject
+        config = ["--config", str(s.given)] if s.given is not None and s.given.exists() else []
+        return [sys.executable, "-m", "redshank", "export", "--data", str(s.folder), *config]
 
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.orders.run())
             group.create_task(self.desk.run())
             group.create_task(self.teller.run())
 
@@ -123,6 +136,7 @@ class Show:
             access=self.desk,
             news=self.news,
             prober=self.prober,
+            finder=self.finder,
             log=s.folder / "redshank.log",
             zone=s.config().timezone,
             version=version("redshank"),
@@ -131,8 +145,9 @@ class Show:
             review=Review(
                 s.pictures,
                 s.trails,
-                lambda: {rule.name: rule for rule in wiring.rules(s.config())},
+                lambda: {rule.name: rule for rule in wiring.rules(s.config()) or [default_rule()]},
                 lambda: ZoneInfo(s.config().timezone),
+                self.orders,
             ),
             stills=self.stills,
             films=self.films,

@@ -9,30 +9,25 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redshank import logs, plugs, status, wiring
-from redshank.alert.base import Channel
-from redshank.alert.broken import BrokenChannel
 from redshank.alert.compose import Composer
 from redshank.apply import Applied, Difference, difference
 from redshank.blobs.disk import DiskBlobs
 from redshank.bus.base import Bus
 from redshank.clock import Clock
 from redshank.config import schema
-from redshank.config.channel import Channel as Settings
 from redshank.config.load import Loaded
 from redshank.configuration import Configuration, watch
-from redshank.errors import ChannelError, ConfigError, StoreError, TargetRefused
+from redshank.errors import ConfigError, StoreError, TargetRefused
 from redshank.hub import Hub, Links
 from redshank.judge import Judge
 from redshank.judgement import Changes, JudgeSettings
 from redshank.living import Living
 from redshank.model import Observation
 from redshank.notify import Notifier
-from redshank.notify_lane import Route
 from redshank.page import Page
 from redshank.pair import Pairs
 from redshank.recordings import Recordings
@@ -41,6 +36,7 @@ from redshank.show import Show
 from redshank.show import Subject as Shown
 from redshank.store.base import Store
 from redshank.supervisor import Supervisor, guard
+from redshank.switchboard import Switchboard
 from redshank.targets import Targets, redact
 from redshank.tidy import Tidy
 from redshank.trail.trails import Trails
@@ -60,17 +56,17 @@ SEND_GRACE_S = 4.0
 """At a stop, a send under way may end; what does not is sent again after the start, with the same id."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A channel that is open, and the settings it was opened with."""
-
-    settings: Settings
-    route: Route
-    problem: str
-
-
 class Site:
     """Everything of one site on this machine. `run` returns when it is cancelled and everything has stopped."""
+
+    generation = 0
+    """Of the configuration: counts its changes."""
+    _pending: tuple[str, ...] = ()
+    """Keys of the file that wait for a restart."""
+    _refused: tuple[str, ...] = ()
+    """Why the file as it is now is not used."""
+    _loop: asyncio.AbstractEventLoop | None = None
+    _group: asyncio.TaskGroup | None = None
 
     def __init__(
         self,
@@ -87,25 +83,16 @@ class Site:
         self._loaded = loaded
         self._configuration = configuration
         self._changing = asyncio.Lock()
-        self._pending: tuple[str, ...] = ()
-        """Keys of the file that wait for a restart."""
-        self._refused: tuple[str, ...] = ()
-        """Why the file as it is now is not used."""
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._group: asyncio.TaskGroup | None = None
-        self.generation = 0
-        """Of the configuration: counts its changes."""
         self.clock = clock
         self._folder = folder
         self._view = view
         self._epochs: deque[int] = deque()
         self._told = list(told)
-        self._channel_problems: list[str] = []
         self.store = Store(f"sqlite:///{folder / 'redshank.db'}", clock)
         self._targets = Targets(self.config.security.allow_targets)
         self.bus = self._open_bus()
-        self._routes: dict[str, _Known] = {}
-        self._routes = self._open_channels()
+        self._channels = Switchboard(self._targets, clock, view is not None)
+        self._channels.change(self.config.channels)
         names = wiring.active(self.config)
         self.judge = self._open_judge()
         self.hub = Hub(self._links(), [wiring.watched(self.config, name) for name in names])
@@ -115,17 +102,21 @@ class Site:
         self._blobs = DiskBlobs(folder / "pictures")
         self.trails = Trails(folder / "trails", clock)
         self._composer = Composer(wiring.words(self.config), self._blobs, self.hub.picture, self.hub.seen)
-        routes = [known.route for known in self._routes.values()]
-        self.notifier = Notifier(self.store, routes, clock, self._composer, grace_s=SEND_GRACE_S)
+        self.notifier = Notifier(self.store, self._channels.routes, clock, self._composer, grace_s=SEND_GRACE_S)
         self._tidy = Tidy(self.store, self._blobs, clock, wiring.picture_days(self.config), self.trails)
         self._supervisor = Supervisor(clock)
+        self._show_it(names, workers)
+
+    def _show_it(self, names: Sequence[str], workers: int) -> None:
+        """What looks at cameras, and what people look at."""
+        clock = self.clock
         self.living = Living(clock, lambda camera, stream: self.hub.states.get((camera, stream)))
         self._pairs = Pairs(self, self._supervisor, workers)
         self._pairs.spread(names)
         self._reporter = Reporter(self._subject(), clock)
         self._show = Show(self._shown(), self._supervisor)
-        self.page = Page(lambda: self.config, folder, self._show, clock)
-        self.page.say = view.say if view is not None else _print
+        self.page = Page(lambda: self.config, self._folder, self._show, clock)
+        self.page.say = self._view.say if self._view is not None else _print
 
     def _shown(self) -> Shown:
         return Shown(
@@ -182,7 +173,7 @@ class Site:
         """Of the configuration, and of what was healed before the start."""
         found = [str(problem) for problem in self._loaded.problems]
         found += [f"the changed configuration is not used: {problem}" for problem in self._refused]
-        found += [*self._channel_problems, *self._told]
+        found += [*self._channels.problems, *self._told]
         if self._configuration is not None and not self.hub.analysed:
             found.insert(0, self._configuration.advice(self._loaded))
         return found
@@ -193,7 +184,7 @@ class Site:
 
     def _judge_settings(self) -> JudgeSettings:
         return JudgeSettings(
-            channels={name: known.route.channel.can_update for name, known in self._routes.items()},
+            channels=self._channels.can_update,
             zones=wiring.zones(self.config),
             zone_labels=wiring.zone_labels(self.config),
             cameras=wiring.active(self.config),
@@ -229,7 +220,7 @@ class Site:
             self.generation += 1
             logs.set_levels(wiring.levels(self.config), wiring.levels(before))
             self._targets.allow(self.config.security.allow_targets)
-            self._routes = self._open_channels()
+            self._channels.change(self.config.channels)
             await self.judge.change(wiring.rules(self.config), self._judge_settings())
             self._follow()
             if self._group is not None:
@@ -242,7 +233,7 @@ class Site:
         names = wiring.active(self.config)
         self._composer.change(wiring.words(self.config))
         self._tidy.picture_days = wiring.picture_days(self.config)
-        self.notifier.change([known.route for known in self._routes.values()])
+        self.notifier.change(self._channels.routes)
         self.recordings.change(self.config)
         self.hub.change([wiring.watched(self.config, name) for name in names])
         self._pairs.spread(names)
@@ -267,31 +258,6 @@ class Site:
         except TargetRefused as error:
             self._told.append(f"bus: {error}")
             return plugs.open_bus(schema.Bus(), self._folder, self.clock, self._targets)
-
-    def _open_channels(self) -> dict[str, _Known]:
-        """By name; with the settings it had it is the one there was. One with unusable settings is a problem shown; the others work."""
-        found: dict[str, _Known] = {}
-        self._channel_problems = []
-        for name, settings in self.config.channels.items():
-            if not settings.enabled or (self._view is not None and settings.type == "console"):
-                # A live view shows the alerts itself; lines printed into it would tear it apart.
-                continue
-            known = self._routes.get(name)
-            found[name] = known if known is not None and known.settings == settings else self._open(name, settings)
-            if found[name].problem:
-                self._channel_problems.append(f"channel {name}: {found[name].problem}")
-        return found
-
-    def _open(self, name: str, settings: Settings) -> _Known:
-        channel: Channel
-        problem = ""
-        try:
-            channel = plugs.open_channel(name, settings, self._targets.check, self.clock)
-        except ChannelError as error:
-            problem = str(error)
-            channel = BrokenChannel(name, problem)
-        shows_pictures = getattr(settings, "picture", settings.type != "console")
-        return _Known(settings, Route(channel, settings.dry_run, shows_pictures), problem)
 
     async def _show_page(self) -> None:
         """A port that cannot be had is told, and tried again: it stops nothing."""

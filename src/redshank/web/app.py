@@ -38,6 +38,7 @@ from redshank.web import (
     logs,
     media,
     metrics,
+    onvif,
     passes,
     people,
     pictures,
@@ -48,6 +49,7 @@ from redshank.web import (
     system,
     thumbs,
     transcoding,
+    trust,
     updates,
     whep,
 )
@@ -90,6 +92,8 @@ PARTS = (
     pictures,
     recordings,
     probing,
+    onvif,
+    trust,
     cameras,
     configuring,
     alerts,
@@ -169,24 +173,8 @@ async def serve(app: FastAPI, listening: socket.socket, tls: ssl.SSLContext | No
     # What is there by now stays: looking through it again at each full collection stopped everything for 30 to 60 ms.
     gc.collect()
     gc.freeze()
-    settings = uvicorn.Config(
-        app,
-        http="h11",
-        ws="websockets-sansio",
-        ws_max_size=MESSAGE,
-        ws_per_message_deflate=False,
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        lifespan="off",
-        limit_concurrency=SOCKETS,
-        proxy_headers=bool(proxies),
-        forwarded_allow_ips=proxies,
-        timeout_graceful_shutdown=STOP_S,
-    )
     logging.getLogger("uvicorn.error").addFilter(_said_of_us)
-    server = uvicorn.Server(settings)
+    server = uvicorn.Server(_settings(app, proxies))
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     task = asyncio.ensure_future(server.serve(sockets=[] if tls else [listening]))
     taking = asyncio.ensure_future(welcome(listening, _protocol(server), tls)) if tls else None
@@ -203,6 +191,25 @@ async def serve(app: FastAPI, listening: socket.socket, tls: ssl.SSLContext | No
         if taking:
             taking.cancel()
         listening.close()
+
+
+def _settings(app: FastAPI, proxies: str) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE,
+        ws_per_message_deflate=False,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        limit_concurrency=SOCKETS,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
+        timeout_graceful_shutdown=STOP_S,
+    )
 
 
 def _said_of_us(record: logging.LogRecord) -> bool:

@@ -39,22 +39,26 @@ async def welcome(listening: socket.socket, make: Make, tls: ssl.SSLContext) -> 
     try:
         while True:
             await room.acquire()
-            try:
-                sock, _address = await loop.sock_accept(listening)
-            except OSError as error:
-                room.release()
-                log.warning("web: a connection could not be taken: %s", error.strerror)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(1):
-                        await asyncio.Event().wait()
-                continue
-            task = loop.create_task(_take(sock, make, tls))
+            task = loop.create_task(_take(await _next(listening), make, tls))
             waiting.add(task)
             task.add_done_callback(waiting.discard)
             task.add_done_callback(lambda _done: room.release())
     finally:
         for task in waiting:
             task.cancel()
+
+
+async def _next(listening: socket.socket) -> socket.socket:
+    """The next connection; too many open files only make it late."""
+    while True:
+        try:
+            sock, _address = await asyncio.get_running_loop().sock_accept(listening)
+        except OSError as error:
+            log.warning("web: a connection could not be taken: %s", error.strerror)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), 1)
+        else:
+            return sock
 
 
 async def _take(sock: socket.socket, make: Make, tls: ssl.SSLContext) -> None:

@@ -197,24 +197,27 @@ def _marks(one: insight.Trust) -> Marks:
     return Marks(right=one.right, wrong=one.wrong, missed=one.missed, precision=one.precision, recall=one.recall)
 
 
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """What a heat map is asked of."""
+
+    start: Annotated[str, Query(alias="from", max_length=40)]
+    end: Annotated[str, Query(alias="to", max_length=40)]
+    label: Annotated[str, Query(max_length=100)] = ""
+
+
 @routes.get("/api/insights/heat/{camera}", response_model=Heat)
 @needs(Verb.HISTORY)
 async def heat(
-    request: Request,
-    site: Site,
-    review: Reviewing,
-    camera: str,
-    start: Annotated[str, Query(alias="from", max_length=40)],
-    end: Annotated[str, Query(alias="to", max_length=40)],
-    label: Annotated[str, Query(max_length=100)] = "",
+    request: Request, site: Site, review: Reviewing, camera: str, asked: Annotated[Warm, Depends()]
 ) -> Response:
     """Where objects stood: their foot points, counted in a grid over the picture."""
     camera_of(site, camera)
-    span = range_of(start, end, HEAT_US)
+    span = range_of(asked.start, asked.end, HEAT_US)
     trails = there(review.trails, "what was analysed")
 
     def made() -> Response:
-        counts = trails.cells(camera, *span, label, (COLUMNS, ROWS))
+        counts = trails.cells(camera, *span, asked.label, (COLUMNS, ROWS))
         return JSONResponse({"columns": COLUMNS, "rows": ROWS, "counts": counts})
 
     return await heavy(request, made)
