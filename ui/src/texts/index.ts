@@ -6,5 +6,9 @@ import { frame } from "./frame";
 import { live } from "./live";
 import { alerts } from "./alerts";
 import { history } from "./history";
+import { setup } from "./setup";
+import { rules } from "./rules";
+import { insights } from "./insights";
+import { system } from "./system";
 
-export const texts = { camera, enter, frame, live, alerts, history };
+export const texts = { camera, enter, frame, live, alerts, history, setup, rules, insights, system };
