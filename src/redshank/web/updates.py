@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from redshank.access.who import Verb, Who
 from redshank.news import Item, Listener
@@ -51,7 +51,8 @@ async def news(socket: WebSocket, who: Asker) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         listener.close()
-        with contextlib.suppress(RuntimeError):
+        # Whoever is gone already needs no goodbye.
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             await socket.close(POLICY)
 
 
