@@ -27,7 +27,7 @@ check: $(DEV) $(PAGE)  ## format, lint, types, import order, tests: what CI runs
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@if command -v npm >/dev/null; then cd ui && npm run --silent check; fi
+	@if [ -d ui/node_modules ]; then cd ui && npm run --silent check; fi
 	$(MAKE) --no-print-directory test
 
 bench: $(BENCH)  ## the figures of docs/reference/performance.md
@@ -38,9 +38,20 @@ torture: $(DEV)  ## the numbered reliability tests at full length, into docs/ref
 
 page: $(PAGE)    ## the page in the browser, from ui/ (needs Node 20)
 
-$(PAGE): $(UI)
-	@if command -v npm >/dev/null; then cd ui && npm ci --no-progress --loglevel=error && npm run --silent build; \
-	  else echo "No Node here: the page is not built, the API works without it (Node 20 and \`make page\` build it)."; fi
+# Without a Node that is new enough everything else works; the page then says how to get it.
+NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm)
+ifeq ($(NODE),)
+$(PAGE):
+	@echo "No Node 20 here: the page is not built; the API works without it."
+else
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	@echo "Installing what builds the page into ui/node_modules …"
+	@cd ui && npm ci --no-progress --loglevel=error
+
+$(PAGE): $(UI) ui/node_modules/.package-lock.json
+	@echo "Building the page …"
+	@cd ui && npm run --silent build -- --logLevel warn
+endif
 
 format: $(DEV)   ## let ruff tidy up
 	$(BIN)/ruff format src tests benchmarks
