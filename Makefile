@@ -39,7 +39,7 @@ torture: $(DEV)  ## the numbered reliability tests at full length, into docs/ref
 page: $(PAGE)    ## the page in the browser, from ui/ (needs Node 20)
 
 # Without a Node that is new enough everything else works; the page then says how to get it.
-NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm)
+NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm)
 ifeq ($(NODE),)
 $(PAGE):
 	@echo "No Node 20 here: the page is not built; the API works without it."
