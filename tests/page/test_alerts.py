@@ -180,5 +180,5 @@ def test_thousands_of_alerts_come_a_page_at_a_time(browser: Browser, tmp_path: P
             here.watched.alert(number / 10)
         page = here.enter(browser, f"/alerts?{DAY}")
         page.wait_for(f"{CARDS} >= 60")
-        page.wait_for(f"(document.querySelector('.end').scrollIntoView(), {CARDS} === 200)")
+        page.wait_for(f"(document.querySelector('.end').scrollIntoView(), {CARDS} === 200)", 40)
         page.wait_for("!!document.querySelector('.end').innerText.includes('all of it')")

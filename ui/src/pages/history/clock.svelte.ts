@@ -24,6 +24,7 @@ export class Clock {
   #since = 0;
   #frame = 0;
   #seeking = false;
+  #stepping = false;
 
   start(): () => void {
     const turn = (now: number) => {
@@ -100,9 +101,14 @@ export class Clock {
     this.speed = SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, place + by))] ?? 1;
   }
 
-  step(by: number): void {
+  /** By the pictures of the first camera that shows one; the others follow. */
+  async step(by: 1 | -1): Promise<void> {
     this.playing = false;
-    const to = this.tracks.map((track) => track.stepped(by)).find((time) => time !== null);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    const first = this.tracks.find((track) => track.state === "ready");
+    const to = (await first?.stepped(by)) ?? null;
+    this.#stepping = false;
     this.seek(to ?? this.at + by * 40_000);
   }
 }

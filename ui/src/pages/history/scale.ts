@@ -38,7 +38,7 @@ export function pinched(was: View, width: number, held: [number, number], now: [
 
 /** Not before everything and not far into what is to come; as long as it was. */
 export function kept(view: View, first: Us, last: Us): View {
-  const room = length(view) * 0.5;
+  const room = length(view);
   if (view.to > last + room) return panned(view, last + room - view.to);
   if (view.from < first - room) return panned(view, Math.min(first - room - view.from, last + room - view.to));
   return view;

@@ -4,6 +4,7 @@
  */
 
 import { CHUNK, chunkOf, Footage, mediaOf, wallOf, type Chunk } from "./footage";
+import { stepped } from "../../parts/step";
 import type { Us } from "./types";
 
 export type State = "loading" | "ready" | "gap" | "failed";
@@ -34,6 +35,7 @@ export class Track {
   #chunk: Chunk | undefined;
   #shown = -1;
   #step = 1 / 25;
+  #stepping = false;
   #tries = 0;
   #tried = 0;
 
@@ -80,7 +82,7 @@ export class Track {
 
   /** As the clock says. */
   sync(at: Us, playing: boolean, speed: number): void {
-    if (!this.#slots.length) return;
+    if (!this.#slots.length || this.#stepping) return;
     const chunk = this.footage.chunk(chunkOf(at));
     this.#chunk = chunk;
     if (!chunk) return this.#rest("loading");
@@ -185,10 +187,15 @@ export class Track {
     this.#slots.forEach(({ video }, n) => (video.muted = !(on && n === this.front)));
   }
 
-  /** The wall time so many pictures from the one that is shown; null: none is. */
-  stepped(by: number): Us | null {
-    if (!this.#chunk?.src || this.#shown < 0) return null;
-    return wallOf(this.#chunk, Math.max(0, this.#shown + by * this.#step + 0.002));
+  /** One picture on or back; its wall time. null: none is shown. */
+  async stepped(by: 1 | -1): Promise<Us | null> {
+    const slot = this.#slots[this.front];
+    const chunk = this.#chunk;
+    if (!slot || !chunk?.src || this.#shown < 0 || this.state !== "ready") return null;
+    this.#stepping = true;
+    this.#step = await stepped(slot.video, by, () => this.#shown, this.#step);
+    this.#stepping = false;
+    return wallOf(chunk, slot.video.currentTime);
   }
 }
 
