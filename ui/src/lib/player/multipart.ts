@@ -29,7 +29,11 @@ export class Multipart {
       return undefined;
     }
     const lines = new TextDecoder("latin1").decode(this.#bytes.subarray(0, end)).split("\r\n");
-    const headers = new Headers(lines.map((line) => line.split(/:\s*/, 2)).filter((pair) => pair.length === 2) as [string, string][]);
+    const headers = new Headers();
+    for (const line of lines) {
+      const colon = line.indexOf(":");
+      if (colon > 0) headers.set(line.slice(0, colon), line.slice(colon + 1).trim());
+    }
     const length = Number(headers.get("content-length") ?? Number.NaN);
     if (!(length >= 0 && length <= MOST_BODY)) throw new RangeError("a part does not say its length");
     const from = end + 4;
