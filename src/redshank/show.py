@@ -78,7 +78,7 @@ class Show:
         s = self._subject = subject
         self.desk = Desk(s.store, s.clock)
         self.news = News()
-        self.teller = Teller(self.news, s.clock, s.status)
+        self.teller = Teller(self.news, s.clock, s.status, self._title)
         self.living = s.living
         self._studio_worker = Worker("studio-0", _nothing, self._on_studio, lambda alive: self.studio.on_change(alive))
         self.studio = StudioProcess(self._studio_worker.tell, lambda: supervisor.keep(self._studio_worker), s.clock)
@@ -92,7 +92,7 @@ class Show:
         s.living.room.forgets += [self.films.forget, self.stills.forget, self.rtc.forget]
         self.orders = Orders(s.store, s.clock, s.folder / "exports", self._export)
         self.prober = Prober(supervisor, self.studio, lambda: s.config().security.allow_targets)
-        self.finder = Finder(s.clock, lambda: s.config().security.allow_targets, certificates.lan_addresses)
+        self.finder = Finder(s.clock, lambda: s.config().security.allow_targets, certificates.local_names)
 
     def _export(self) -> list[str]:
         """The command that exports of this site, in a process of its own."""
@@ -165,6 +165,10 @@ class Show:
         """What a camera that gives no picture suffers from."""
         state = self._subject.hub.states.get((camera, "main"))
         return f"{state.status}: {state.reason}" if state is not None and state.reason else ""
+
+    def _title(self, camera: str) -> str:
+        found = self._subject.config().cameras.get(camera)
+        return (found.friendly_name if found is not None else "") or camera
 
     def _masks(self, camera: str) -> tuple[Any, ...]:
         found = self._subject.config().cameras.get(camera)

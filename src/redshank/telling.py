@@ -20,7 +20,15 @@ SHOWN = (TrackState.ACTIVE, TrackState.STATIONARY)
 class Teller:
     """One per site. `run` until cancelled."""
 
-    def __init__(self, news: News, clock: Clock, status: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        news: News,
+        clock: Clock,
+        status: Callable[[], Mapping[str, Any]],
+        title: Callable[[str], str] = lambda camera: camera,
+    ) -> None:
+        """title: of a camera, for people."""
+        self._title = title
         self._news = news
         self._clock = clock
         self._status = status
@@ -28,9 +36,9 @@ class Teller:
     def heard(self, changes: Changes) -> None:
         """After a commit of the judge."""
         for event in changes.events:
-            self._news.say("events", event.camera, event_news(event))
+            self._news.say("events", event.camera, {**event_news(event), "title": self._title(event.camera)})
         for alert in changes.alerts:
-            self._news.say("alerts", alert.camera, alert_news(alert))
+            self._news.say("alerts", alert.camera, {**alert_news(alert), "title": self._title(alert.camera)})
 
     def seen(self, seen: Observation) -> None:
         topic = f"observations:{seen.camera}"
