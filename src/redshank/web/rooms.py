@@ -15,6 +15,7 @@ from redshank.live.pictures import Stills
 from redshank.live.room import LiveRoom
 from redshank.live.rtc import Rtc
 from redshank.news import News
+from redshank.onvif.finder import Finder
 from redshank.web.answer import Problem
 from redshank.web.review import Review
 from redshank.web.trial import Prober
@@ -70,6 +71,7 @@ class Rooms:
     live: LiveRoom | None = None
     live_hls: LiveHls | None = None
     editor: Editor | None = None
+    finder: Finder | None = None
 
 
 def there(room: T | None, what: str) -> T:
