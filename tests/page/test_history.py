@@ -158,7 +158,7 @@ def test_a_chosen_range_is_exported_as_a_film_of_its_length(browser: Browser, tm
                 page.evaluate("document.querySelector('.selection .primary').click()")
                 page.wait_for("!!document.querySelector('[data-status=done] a')", 30)
                 film = session.get(page.evaluate("document.querySelector('[data-status=done] a').getAttribute('href')"))
-    with av.open(io.BytesIO(film.content)) as file:
+    with av.open(io.BytesIO(film.content), "r") as file:
         seconds = float((file.duration or 0) / av.time_base)
     assert abs(seconds - (view[1] - view[0]) / 10 / US_PER_S) < 0.3
 
