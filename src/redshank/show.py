@@ -27,6 +27,7 @@ from redshank.live.film import Films
 from redshank.live.pictures import Stills
 from redshank.live.rtc import Links, Rtc
 from redshank.living import Living
+from redshank.model import Detection
 from redshank.news import News
 from redshank.on_demand import OnDemand
 from redshank.onvif.finder import Finder
@@ -38,8 +39,9 @@ from redshank.recordings import Recordings
 from redshank.rules.rule import default_rule
 from redshank.store.base import Store
 from redshank.supervisor import Supervisor, Worker
-from redshank.telling import Teller
+from redshank.telling import SHOWN, Teller
 from redshank.trail.trails import Trails
+from redshank.trying import ChannelTests, Examiner
 from redshank.web.review import Review
 from redshank.web.rooms import Rooms
 from redshank.web.site import WebCamera, WebSite
@@ -82,7 +84,7 @@ class Show:
         self.living = s.living
         self._studio_worker = Worker("studio-0", _nothing, self._on_studio, lambda alive: self.studio.on_change(alive))
         self.studio = StudioProcess(self._studio_worker.tell, lambda: supervisor.keep(self._studio_worker), s.clock)
-        self.films = Films(s.living.room, self.studio, s.clock, self._masks)
+        self.films = Films(s.living.room, self.studio, s.clock, self._masks, self._seen)
         s.living.room.transcode = self.films.relay
         self.stills = Stills(s.living.room, self.studio, s.clock, self._why)
         self._rtc_worker = Worker("rtc-0", _nothing, self._on_rtc, lambda alive: self.rtc.on_change(alive))
@@ -92,6 +94,9 @@ class Show:
         s.living.room.forgets += [self.films.forget, self.stills.forget, self.rtc.forget]
         self.orders = Orders(s.store, s.clock, s.folder / "exports", self._export)
         self.prober = Prober(supervisor, self.studio, lambda: s.config().security.allow_targets)
+        self.examiner = Examiner(s.hub.vision.values, self._no_model, s.config)
+        s.hub.on_tried = self.examiner.on_note
+        self.channels = ChannelTests(self.studio, s.config, s.clock)
         self.finder = Finder(s.clock, lambda: s.config().security.allow_targets, certificates.local_names)
 
     def _export(self) -> list[str]:
@@ -137,6 +142,8 @@ class Show:
             news=self.news,
             prober=self.prober,
             finder=self.finder,
+            examiner=self.examiner,
+            channels=self.channels,
             log=s.folder / "redshank.log",
             zone=s.config().timezone,
             version=version("redshank"),
@@ -166,9 +173,20 @@ class Show:
         state = self._subject.hub.states.get((camera, "main"))
         return f"{state.status}: {state.reason}" if state is not None and state.reason else ""
 
+    def _seen(self, camera: str) -> list[Detection]:
+        """What is in front of it, as it was looked at last."""
+        known = self._subject.hub.analysed.get(camera)
+        tracks = known.recent[-1].tracks if known is not None and known.recent else ()
+        return [Detection(one.label, one.score, one.box) for one in tracks if one.state in SHOWN]
+
     def _title(self, camera: str) -> str:
         found = self._subject.config().cameras.get(camera)
         return (found.friendly_name if found is not None else "") or camera
+
+    def _no_model(self) -> str:
+        """What keeps the analysis from working."""
+        trouble = self._subject.hub.trouble
+        return next((why for name, why in trouble.items() if name == "model" or name.startswith("vision-")), "")
 
     def _masks(self, camera: str) -> tuple[Any, ...]:
         found = self._subject.config().cameras.get(camera)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from redshank.clock import US_PER_S, SystemClock
@@ -18,7 +19,7 @@ from redshank.geometry import Polygon
 from redshank.live.film import MOST_RELAYS, Films, Shot, TooMany
 from redshank.live.viewer import Viewer
 from redshank.media.codec_config import units
-from redshank.model import Packet
+from redshank.model import Box, Detection, Packet
 from redshank.playback.studio import StudioProcess
 from redshank.supervisor import Supervisor, Worker
 from tests.harness.footage import Luma, cached_clip, luma_of, read_number
@@ -36,11 +37,12 @@ class Kept:
     def __init__(self) -> None:
         self.cameras = Cameras()
         self.masks: tuple[Polygon, ...] = ()
+        self.seen: tuple[Detection, ...] = ()
         self.studio = StudioProcess(lambda note: self.worker.tell(note), self._keep, CLOCK, 60)
         self.worker = Worker(
             "studio-0", self._settings, self.studio.on_note, self.studio.on_change, "tests.process.studio_child"
         )
-        self.films = Films(self.cameras, self.studio, CLOCK, lambda _camera: self.masks)
+        self.films = Films(self.cameras, self.studio, CLOCK, lambda _camera: self.masks, lambda _camera: self.seen)
 
     async def _keep(self) -> None:
         await Supervisor(CLOCK).keep(self.worker)
@@ -112,6 +114,29 @@ async def test_shots_come_as_often_as_is_wanted_and_one_film_serves_all(playing:
     assert all(150_000 <= one <= 450_000 for one in between), between
     assert same[0].time >= shots[0].time
     await until(lambda: playing.cameras.watching == 0)
+
+
+async def test_what_is_seen_is_drawn_for_who_wants_it_and_for_nobody_else(playing: Kept) -> None:
+    """req:J-05"""
+    playing.seen = (Detection("person", 0.94, Box(0.25, 0.3, 0.75, 0.9)),)
+    async with (
+        playing.films.shots("yard", "main", 320, 10, boxes=True) as drawn,
+        playing.films.shots("yard", "main", 320, 10) as plain,
+    ):
+        boxed = (await take(drawn, 1))[0].data
+        bare = {shot.time: shot.data for shot in await take(plain, 1)}
+    coloured = colour_of(boxed)[:, 78:82].max()
+    assert coloured > 60
+    assert colour_of(next(iter(bare.values())))[:, 78:82].max() < coloured / 2
+
+
+def colour_of(data: bytes) -> Luma:
+    """How far each pixel is from grey."""
+    (frame,) = av.CodecContext.create("mjpeg", "r").decode(av.Packet(data))
+    assert isinstance(frame, av.VideoFrame)
+    rgb = frame.to_ndarray(format="rgb24").astype(int)
+    found: Luma = (rgb.max(axis=2) - rgb.min(axis=2)).astype(np.uint8)
+    return found
 
 
 async def test_a_new_mask_is_black_from_the_next_picture_on(playing: Kept) -> None:

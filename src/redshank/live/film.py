@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -23,7 +23,7 @@ from redshank.live.pictures import Packets, width_class
 from redshank.live.viewer import Item, Share, Viewer
 from redshank.media.codec_config import VIDEO_SCALE
 from redshank.media.fanout import QUEUE, Bounds
-from redshank.model import Packet, StreamFormat
+from redshank.model import Detection, Packet, StreamFormat
 from redshank.pipe import Note
 
 log = logging.getLogger(__name__)
@@ -81,14 +81,22 @@ class Order:
     camera: str
     stream: str
     width: int = 0
+    boxes: bool = False
+    """Whether what is seen is drawn."""
 
 
 class Films:
-    """One per site. `masks`: of a camera, as they are now."""
+    """One per site. `masks`: of a camera, as they are now; `seen`: what is in front of it, as it was looked at last."""
 
     def __init__(
-        self, room: Packets, studio: Begins, clock: Clock, masks: Callable[[str], tuple[Polygon, ...]]
+        self,
+        room: Packets,
+        studio: Begins,
+        clock: Clock,
+        masks: Callable[[str], tuple[Polygon, ...]],
+        seen: Callable[[str], Sequence[Detection]] = lambda _camera: (),
     ) -> None:
+        self.seen = seen
         self.room = room
         self.studio = studio
         self.clock = clock
@@ -97,9 +105,11 @@ class Films:
         self._relays: dict[Order, _Film[Packet]] = {}
 
     @asynccontextmanager
-    async def shots(self, camera: str, stream: str, width: int, fps: float) -> AsyncIterator[Viewer[Shot]]:
+    async def shots(
+        self, camera: str, stream: str, width: int, fps: float, boxes: bool = False
+    ) -> AsyncIterator[Viewer[Shot]]:
         """JPEGs of the next of WIDTHS, masked, while the context is open; up to the fastest viewer's `fps`. Raises TooMany."""
-        order = Order("shots", camera, stream, width_class(width))
+        order = Order("shots", camera, stream, width_class(width), boxes)
         wanted = min(max(fps, LEAST_FPS), MOST_FPS)
 
         def begin() -> _Film[Shot]:
@@ -185,7 +195,12 @@ class _Film(Generic[T]):
 
     def _settings(self) -> dict[str, Any]:
         masks, fps = self._films.masks(self._order.camera), max(self.wanted, default=LEAST_FPS)
-        return {"masks": masks, "width": self._order.width, "fps": fps}
+        return {"masks": masks, "width": self._order.width, "fps": fps, "boxes": self._boxes()}
+
+    def _boxes(self) -> list[list[Any]]:
+        """[label, score, x1, y1, x2, y2] each."""
+        found = self._films.seen(self._order.camera) if self._order.boxes else ()
+        return [[one.label, one.score, one.box.x1, one.box.y1, one.box.x2, one.box.y2] for one in found]
 
     def _on_note(self, note: Note) -> None:
         self.share.offer(*self._picture(note, self._films.clock.mono_ns()))

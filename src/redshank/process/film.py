@@ -1,6 +1,6 @@
 """Films: the studio's jobs that go on. Packets of a live stream in, pictures out, until nobody watches any more.
 
-    shots   JPEGs, masked, so many a second at most
+    shots   JPEGs, masked, with boxes when wanted, so many a second at most
     relay   H.264, masked, no higher than 720 lines
 
 Notes to it: `packet` (`format` with the first and whenever it changes), `change` (masks, fps), `end`. From it: `shot`, `coded`,
@@ -21,9 +21,9 @@ from redshank.clock import US_PER_S
 from redshank.geometry import Polygon
 from redshank.media.decode import Decoder
 from redshank.media.relay import Relay
-from redshank.model import Packet, StreamFormat
+from redshank.model import Box, Detection, Packet, StreamFormat
 from redshank.pipe import Note
-from redshank.vision.picture import cover, jpeg, still
+from redshank.vision.picture import annotate, cover, jpeg, still
 
 QUALITY = 75
 EARLY = 0.1
@@ -45,11 +45,12 @@ class Shots:
         self._decoder = Decoder()
         self._last = 0
         self._masks: tuple[Polygon, ...] = ()
+        self._boxes: tuple[Detection, ...] = ()
         self._width, self._every_us = 0, 0
         self.change(header)
 
     def change(self, header: Mapping[str, Any]) -> None:
-        self._masks = masks_of(header)
+        self._masks, self._boxes = masks_of(header), boxes_of(header)
         self._width, self._every_us = int(header["width"]), round(US_PER_S / header["fps"] * (1 - EARLY))
 
     def make(self, packet: Packet) -> Iterator[Note]:
@@ -57,7 +58,8 @@ class Shots:
             if abs(frame.time - self._last) >= self._every_us:
                 self._last = frame.time
                 pixels = still(cover(frame, self._masks), max_width=self._width)
-                yield Note("shot", {"time": frame.time}, jpeg(pixels, QUALITY))
+                drawn = annotate(pixels, self._boxes) if self._boxes else pixels
+                yield Note("shot", {"time": frame.time}, jpeg(drawn, QUALITY))
 
 
 class Coded:
@@ -118,3 +120,10 @@ class Film:
 
 def masks_of(header: Mapping[str, Any]) -> tuple[Polygon, ...]:
     return tuple(tuple((float(x), float(y)) for x, y in polygon) for polygon in header["masks"])
+
+
+def boxes_of(header: Mapping[str, Any]) -> tuple[Detection, ...]:
+    """What is to be drawn: 0–1 of the picture."""
+    return tuple(
+        Detection(str(label), float(score), Box(*map(float, box))) for label, score, *box in header.get("boxes", ())
+    )

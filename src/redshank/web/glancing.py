@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from redshank.access.who import Verb, Who
@@ -52,6 +53,15 @@ async def latest(
     return Response(found.data, headers=headers, media_type="image/jpeg")
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How somebody wants to look."""
+
+    width: Width = 640
+    fps: Annotated[float, Query(ge=1, le=10)] = 5
+    boxes: Annotated[Literal["0", "1"], Query(description="1: with what is seen drawn into it")] = "0"
+
+
 @routes.get("/{camera}/mjpeg")
 @needs(Verb.LIVE)
 async def mjpeg(
@@ -59,15 +69,15 @@ async def mjpeg(
     site: Site,
     who: Asker,
     camera: str,
-    width: Width = 640,
-    fps: Annotated[float, Query(ge=1, le=10)] = 5,
+    asked: Annotated[Asked, Depends()],
 ) -> Response:
     """JPEGs, masked, one after another in one answer, which ends when nothing comes any more or one may not look any more."""
     subject = subject_of(site, camera)
     rooms: Rooms = request.app.state.rooms
     films = there(rooms.films, "the live view")
-    watching = films.shots(camera, streams_for(subject.streams, width)[0], width, fps)
-    parts = _parts(watching, fps, partial(still_may, rooms, who), films.clock)
+    stream = streams_for(subject.streams, asked.width)[0]
+    watching = films.shots(camera, stream, asked.width, asked.fps, asked.boxes == "1")
+    parts = _parts(watching, asked.fps, partial(still_may, rooms, who), films.clock)
     try:
         first = await anext(parts)
     except TooMany as error:
