@@ -84,6 +84,12 @@ class SessionState(BaseModel):
     lan: bool
     """Asked for by another name than this machine's own."""
     title: str
+    zone: str
+    """In which days are counted and times are shown; empty for whoever is not logged in."""
+    time: str
+    """Now, by the server's clock."""
+    timezone: str
+    """Of the site: days and clock times are told in it."""
 
 
 @routes.get("/session", response_model=SessionState)
@@ -104,6 +110,7 @@ async def session(request: Request, desk: AtDesk, who: Asker) -> SessionState:
         https=_https(request),
         lan=not _loopback(request.scope),
         title="Redshank",
+        timezone=request.app.state.rooms.zone,
     )
 
 

@@ -384,6 +384,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/channels/{channel}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Channel
+         * @description A real message with a real picture, also through a channel that is switched off or on `dry_run`.
+         */
+        post: operations["test_channel_api_channels__channel__test_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/config": {
         parameters: {
             query?: never;
@@ -1708,6 +1728,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/test-image": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Image
+         * @description The body is a picture. `camera`: as if it were that camera's; else each rule judges as if it were one of its own cameras'.
+         */
+        post: operations["test_image_api_test_image_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/timeline/{camera}": {
         parameters: {
             query?: never;
@@ -2305,20 +2345,6 @@ export interface components {
             /** Text */
             text: string;
         };
-        /**
-         * Condition
-         * @description One part of a rule, held against one object.
-         */
-        Condition: {
-            /** Got */
-            got: string;
-            /** Met */
-            met: boolean;
-            /** Name */
-            name: string;
-            /** Wanted */
-            wanted: string;
-        };
         /** Configuration */
         Configuration: {
             /** Locked */
@@ -2616,6 +2642,23 @@ export interface components {
             /** Next */
             next: string | null;
         };
+        /** Examined */
+        Examined: {
+            /** Detections */
+            detections: components["schemas"]["redshank__web__trying__Seen"][];
+            /** Height */
+            height: number;
+            /** Labels */
+            labels: string[];
+            /** Model */
+            model: string;
+            /** Ms */
+            ms: number;
+            /** Verdicts */
+            verdicts: components["schemas"]["Verdict"][];
+            /** Width */
+            width: number;
+        };
         /**
          * ExportOut
          * @description One, and how far it is.
@@ -2676,7 +2719,7 @@ export interface components {
             /** Time */
             time: string;
             /** Tracks */
-            tracks: components["schemas"]["Seen"][];
+            tracks: components["schemas"]["redshank__web__why__Seen"][];
         };
         /**
          * Frames
@@ -3145,6 +3188,71 @@ export interface components {
              */
             reviewed: boolean;
         };
+        /** Condition */
+        redshank__web__trying__Condition: {
+            /** Got */
+            got: string;
+            /** Met */
+            met: boolean | null;
+            /** Name */
+            name: string;
+            /** Wanted */
+            wanted: string;
+        };
+        /** Seen */
+        redshank__web__trying__Seen: {
+            /** Box */
+            box: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /** Label */
+            label: string;
+            /** Score */
+            score: number;
+        };
+        /**
+         * Condition
+         * @description One part of a rule, held against one object.
+         */
+        redshank__web__why__Condition: {
+            /** Got */
+            got: string;
+            /** Met */
+            met: boolean;
+            /** Name */
+            name: string;
+            /** Wanted */
+            wanted: string;
+        };
+        /**
+         * Seen
+         * @description A track in one picture.
+         */
+        redshank__web__why__Seen: {
+            /** Box */
+            box: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /** Label */
+            label: string;
+            /** Score */
+            score: number;
+            /** Seen */
+            seen: boolean;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "new" | "active" | "stationary" | "ended";
+            /** Track */
+            track: string;
+        };
         /** RestoreAsked */
         RestoreAsked: {
             /** Version */
@@ -3169,31 +3277,14 @@ export interface components {
             /** Version */
             version: string;
         };
-        /**
-         * Seen
-         * @description A track in one picture.
-         */
-        Seen: {
-            /** Box */
-            box: [
-                number,
-                number,
-                number,
-                number
-            ];
-            /** Label */
-            label: string;
-            /** Score */
-            score: number;
-            /** Seen */
-            seen: boolean;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "new" | "active" | "stationary" | "ended";
-            /** Track */
-            track: string;
+        /** Sent */
+        Sent: {
+            /** Message */
+            message: string;
+            /** Ok */
+            ok: boolean;
+            /** Seconds */
+            seconds: number;
         };
         /** Sessions */
         Sessions: {
@@ -3248,6 +3339,8 @@ export interface components {
              * @enum {string}
              */
             state: "setup" | "login" | "in";
+            /** Timezone */
+            timezone: string;
             /** Title */
             title: string;
             /** Version */
@@ -3530,6 +3623,26 @@ export interface components {
          */
         Verb: "live" | "history" | "export" | "delete" | "talk" | "configure";
         /**
+         * Verdict
+         * @description What a rule would say of one of the detections.
+         */
+        Verdict: {
+            /** After S */
+            after_s: number;
+            /** Camera */
+            camera: string;
+            /** Conditions */
+            conditions: components["schemas"]["redshank__web__trying__Condition"][];
+            /** Fires */
+            fires: boolean;
+            /** Object */
+            object: number;
+            /** Rule */
+            rule: string;
+            /** Text */
+            text: string;
+        };
+        /**
          * VerdictOut
          * @description A rule held against an object at one time.
          */
@@ -3547,7 +3660,7 @@ export interface components {
              */
             change: "open" | "update" | "close" | "none";
             /** Conditions */
-            conditions: components["schemas"]["Condition"][];
+            conditions: components["schemas"]["redshank__web__why__Condition"][];
             /** Fired */
             fired: boolean;
             /** Label */
@@ -4188,6 +4301,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    test_channel_api_channels__channel__test_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sent"];
                 };
             };
             /** @description Validation Error */
@@ -5400,6 +5544,8 @@ export interface operations {
     mjpeg_api_live__camera__mjpeg_get: {
         parameters: {
             query?: {
+                /** @description 1: with what is seen drawn into it */
+                boxes?: "0" | "1";
                 fps?: number;
                 width?: number;
             };
@@ -6398,6 +6544,37 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    test_image_api_test_image_post: {
+        parameters: {
+            query?: {
+                camera?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Examined"];
                 };
             };
             /** @description Validation Error */
