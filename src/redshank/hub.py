@@ -116,6 +116,8 @@ class Hub:
         self.model: Mapping[str, Any] = {}
         self.trouble: dict[str, str] = {}
         """By worker: why it cannot work."""
+        self.on_tried: Callable[[Note], None] = lambda _note: None
+        """What vision says of a picture somebody tried."""
         self.changed = asyncio.Event()
         """Set when a camera's status changes and when it is first looked at; whoever shows it clears it."""
         self.unsent = 0
@@ -189,6 +191,8 @@ class Hub:
                 await self._hear(decode(Observation, note.header))
             case "still":
                 self._still_made(note)
+            case "tried":
+                self.on_tried(note)
             case "register":
                 camera = note.header["camera"]
                 register = note.header["register"]

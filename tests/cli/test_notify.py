@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-from redshank.cli.notify import draw_card
 from tests.harness.sinks import SmtpSink, WebhookSink
 
 
@@ -74,10 +73,3 @@ def test_an_unknown_channel_names_the_known_ones(tmp_path: Path) -> None:
     done = redshank(tmp_path, 1, "pager")
     assert done.returncode == 2
     assert "there is no channel 'pager'; configured: hook, mail" in done.stderr
-
-
-def test_the_card_is_a_picture_with_its_time_in_the_name() -> None:
-    card = draw_card(1_795_244_592_000_000, "2026-11-21 08:03:12 CET")
-    assert card.name == "test-2026-11-21T07-03-12Z.jpg"
-    assert (card.width, card.height) == (1280, 720)
-    assert card.jpeg[:3] == b"\xff\xd8\xff"

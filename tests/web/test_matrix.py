@@ -41,6 +41,8 @@ FILL = {
     "path": "",
     "name": "index.m3u8",
     "version": "1",
+    "channel": "nowhere",
+    "model": "nothing",
 }
 """What stands in an address for what is nobody's. An id of a thing that is somebody's goes into THINGS."""
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from redshank.alert.base import Channel, Message, Picture
-    from redshank.alert.message import Wording
+    from redshank.alert.base import Channel
 
 app = typer.Typer(help="Try the channels that tell people.", no_args_is_help=True)
 
@@ -46,53 +45,22 @@ def try_channel(
 
 async def send_test(channel: Channel, zone: str, public_url: str) -> dict[str, Any]:
     """One try. What happened, as `--json` prints it; `seconds` is how long the channel took."""
+    from redshank import sample
     from redshank.alert.message import Wording, time_zone
-    from redshank.clock import NS_PER_S, SystemClock
-    from redshank.errors import ChannelError
+    from redshank.clock import SystemClock
+    from redshank.vision.card import draw
 
     clock = SystemClock()
-    message = card_message(clock.now(), Wording(time_zone(zone), public_url))
-    started, error, reference = clock.mono_ns(), "", ""
-    try:
-        reference = await channel.send(message, "")
-    except ChannelError as failure:
-        error = str(failure)
-    seconds = (clock.mono_ns() - started) / NS_PER_S
-    await channel.close()
+    now, wording = clock.now(), Wording(time_zone(zone), public_url)
+    jpeg = draw(sample.caption(now, wording))
+    message = sample.message(now, wording, jpeg)
+    tried = await sample.send(channel, message, clock)
     return {
         "channel": channel.name,
-        "delivered": not error,
-        "seconds": round(seconds, 3),
-        "error": error,
-        "reference": reference,
+        "delivered": not tried.error,
+        "seconds": tried.seconds,
+        "error": tried.error,
+        "reference": tried.reference,
         "id": message.id,
-        "picture_bytes": len(message.picture.jpeg) if message.picture else 0,
+        "picture_bytes": len(jpeg),
     }
-
-
-def card_message(now: int, wording: Wording) -> Message:
-    """What is sent: an alert that never happened, with everything a real one has."""
-    from redshank.alert.message import Place, build, example, local_time, with_evidence
-    from redshank.clock import new_id
-
-    notification, alert = example(new_id(now), "test", now)
-    message = build(notification, alert, Place("Test camera", "nowhere"), wording)
-    return with_evidence(message, draw_card(now, local_time(now, wording.zone)))
-
-
-def draw_card(now: int, caption: str) -> Picture:
-    """A picture drawn by code: colour bars, a box with a label, the time."""
-    import numpy as np
-
-    from redshank.alert.base import Picture
-    from redshank.alert.message import picture_name
-    from redshank.model import Box, Detection
-    from redshank.vision.picture import annotate, jpeg
-
-    width, height = 1280, 720
-    bars = np.array([(b, g, r) for g in (0, 180) for r in (0, 180) for b in (0, 180)], np.uint8)[::-1]
-    card = np.repeat(np.repeat(bars[None], width // len(bars), axis=1), height, axis=0)
-    found = [Detection("person", 0.873, Box(0.35, 0.3, 0.55, 0.9))]
-    return Picture(
-        picture_name("test", now), jpeg(annotate(card, found, caption=f"Redshank test {caption}")), width, height
-    )

@@ -5,6 +5,7 @@ Pure but for reading the file. Headers: ITU-T T.81 §B.2.2 (JPEG), RFC 2083 §4.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from redshank.model import Frame, Packet, StreamFormat
 
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 256 * 1024 * 1024
+MOST_PARTS = 2000
+"""Of a header; one with more is not gone through to its end."""
+_FILL = re.compile(rb"\xff{1,1000}[^\xff]")
+"""A marker, with fill bytes before it: T.81 §B.1.1.2 allows any number."""
 # Start-of-frame markers; C4, C8 and CC are tables.
 SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -63,13 +68,29 @@ def picture_kind(data: bytes) -> tuple[str, int, int] | None:
     return None
 
 
+def animated(data: bytes) -> bool:
+    """Whether a PNG (APNG 1.0, `acTL` before the first `IDAT`) or WebP says that it moves, or hides what it says."""
+    if data.startswith(b"RIFF"):
+        return data[12:16] == b"VP8X" and len(data) > 20 and bool(data[20] & 0x02)
+    at = 8
+    for _ in range(MOST_PARTS):
+        kind = data[at + 4 : at + 8]
+        if kind in (b"IDAT", b"IEND", b"") or data[:1] != b"\x89":
+            return False
+        if kind == b"acTL":
+            return True
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return True
+
+
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
+    for _ in range(MOST_PARTS):
+        run = _FILL.match(data, at)
+        if run is None or at + 9 > len(data):
+            break
+        at = run.end() - 2
         marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
         if marker in SOF:
             return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
         at += 2 if marker == 0x01 or 0xD0 <= marker <= 0xD8 else 2 + int.from_bytes(data[at + 2 : at + 4], "big")

@@ -3,6 +3,7 @@
     picture     one group of pictures → the JPEG of one instant, masked
     sheet       keyframes → a sheet of small pictures
     transcode   some seconds of any codec → H.264, masked
+    card        the picture of a message that tries a channel
     shots, relay   what goes on while somebody watches a live camera: `process.film`
 
 Threads: the event loop, and the pool for the jobs. It opens no network and no file; whatever a stream makes a decoder do happens here,
@@ -29,6 +30,7 @@ from redshank.playback.coded import Coded, coded_of
 from redshank.process.film import MAKERS, Film, masks_of
 from redshank.process.sandbox import forbid_writing
 from redshank.process.worker import Worker
+from redshank.vision import card
 from redshank.vision.picture import PIXEL_FAILURE, Pixels, cover, jpeg, still
 
 log = logging.getLogger(__name__)
@@ -143,6 +145,8 @@ def work(note: Note) -> Made:
             return sheet(note.header, note.body)
         case "transcode":
             return transcoded(note.header, note.body)
+        case "card":
+            return {}, card.draw(note.header["caption"])
     raise SourceUnusable(f"the studio does not know {note.kind!r}")
 
 

@@ -1,7 +1,7 @@
 """The vision process: packets in, observations out.
 
 Threads: the event loop (packets from capture, notes from and to the hub), one analysis thread per camera, one detector thread,
-a pool of four for stills. It opens no network and no file but the model.
+a pool of four for stills, one for a picture that is tried. It opens no network and no file but the model.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from redshank.pipe import Note, Pipe, PipeBroken
 from redshank.process.sandbox import forbid_writing
 from redshank.process.settings import AnalysisSettings, StillRequest, VisionSettings
 from redshank.process.still import Stills
+from redshank.process.trying import Tries
 from redshank.process.wire import HELLO, PACKET, Receiver
 from redshank.process.worker import Worker
 from redshank.vision.detect import Detector
@@ -188,6 +189,7 @@ class Vision:
         self._analyses: dict[str, AnalysisSettings] = {}
         """How each of them is looked at."""
         self._stills = Stills(worker, self.still_of)
+        self._tries = Tries(worker)
         self._packets: Pipe | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._registers: dict[str, set[tuple[str, Box]]] = {}
@@ -241,6 +243,8 @@ class Vision:
         for name, thread in self._cameras.items():
             if not thread.alive or thread.busy_s > FEED_LIMIT_S:
                 return {"stuck_s": math.inf, "stuck_in": f"the analysis of {name}", "blamed": name}
+        if self._tries.busy_s > FEED_LIMIT_S:
+            return {"stuck_s": math.inf, "stuck_in": "a picture that was tried"}
         if not detector.alive or any(thread.failing_s > FAILING_LIMIT_S for thread in self._cameras.values()):
             return {"stuck_s": math.inf, "stuck_in": "the detector"}
         busy_ns = self._worker.clock.mono_ns() - detector.last_progress_mono_ns
@@ -281,6 +285,8 @@ class Vision:
     async def _on_note(self, note: Note) -> None:
         if note.kind == "still":
             self._stills.ask(StillRequest.from_note(note))
+        elif note.kind == "try" and self._loaded is not None:
+            self._tries.ask(note, *self._loaded)
         elif note.kind == "cameras" and self._loaded is not None:
             self._change(SETTINGS.validate_json(note.body), *self._loaded)
 

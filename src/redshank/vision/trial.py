@@ -14,7 +14,7 @@ from redshank.clock import Clock, SystemClock
 from redshank.errors import ModelError
 from redshank.model import Detection
 from redshank.vision.models import DEFAULT, find, load, pull
-from redshank.vision.picture import Pixels
+from redshank.vision.picture import PIXEL_FAILURE, Pixels
 
 LOOKS_PER_S = 5
 """Of one busy camera; an idle one needs hardly any."""
@@ -48,13 +48,32 @@ class Trial:
 def read_picture(path: Path) -> Pixels:
     """Raises ModelError when the file is not a picture."""
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from error
-    picture: Pixels | None = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    picture = picture_of(data)
     if picture is None:
         raise ModelError(f"{path} is not a picture we can read: give a JPEG or PNG")
     return picture
+
+
+def picture_of(data: bytes) -> Pixels | None:
+    """The right way up, as its EXIF says; None for what cannot be decoded."""
+    try:
+        found: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except (PIXEL_FAILURE, MemoryError):
+        return None
+    return found
+
+
+def smaller(picture: Pixels, width: int) -> Pixels:
+    """At most so wide."""
+    height, wide = picture.shape[:2]
+    if wide <= width:
+        return picture
+    size = width, max(1, round(height * width / wide))
+    made: Pixels = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return made
 
 
 def _sample(name: str, store: Path) -> Path:

@@ -50,6 +50,7 @@ from redshank.web import (
     thumbs,
     transcoding,
     trust,
+    trying,
     updates,
     whep,
 )
@@ -94,6 +95,7 @@ PARTS = (
     probing,
     onvif,
     trust,
+    trying,
     cameras,
     configuring,
     alerts,

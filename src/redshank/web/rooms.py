@@ -18,7 +18,7 @@ from redshank.news import News
 from redshank.onvif.finder import Finder
 from redshank.web.answer import Problem
 from redshank.web.review import Review
-from redshank.web.trial import Prober
+from redshank.web.trial import ChannelTests, Examiner, Prober
 
 T = TypeVar("T")
 
@@ -72,6 +72,8 @@ class Rooms:
     live_hls: LiveHls | None = None
     editor: Editor | None = None
     finder: Finder | None = None
+    examiner: Examiner | None = None
+    channels: ChannelTests | None = None
 
 
 def there(room: T | None, what: str) -> T:
