@@ -15,7 +15,7 @@ import pytest
 from redshank.access.desk import Desk
 from redshank.access.limiter import FREE
 from redshank.access.password import Cost, Passwords
-from redshank.clock import SystemClock, cpu_ns
+from redshank.clock import SystemClock, cpu_ns, rfc3339
 from redshank.web.app import make_app
 from redshank.web.guard import COOKIE
 from redshank.web.rooms import Rooms
@@ -71,6 +71,7 @@ async def test_the_page_is_told_what_to_show(here: Place) -> None:
     assert (said["state"], said["name"], said["role"], said["https"]) == ("in", "admin", "admin", False)
     assert set(said["rights"]) == {"live", "history", "export", "delete", "talk", "configure"}
     assert said["expires"] == "2025-12-21T13:00:00.000000Z"
+    assert (said["timezone"], said["time"]) == ("UTC", rfc3339(here.clock.now()))
     stranger = (await Browser(here)("GET", "session")).json()
     assert (stranger["state"], stranger["name"], stranger["rights"], stranger["version"]) == ("login", "", {}, "")
 

@@ -84,12 +84,10 @@ class SessionState(BaseModel):
     lan: bool
     """Asked for by another name than this machine's own."""
     title: str
-    zone: str
-    """In which days are counted and times are shown; empty for whoever is not logged in."""
-    time: str
-    """Now, by the server's clock."""
     timezone: str
     """Of the site: days and clock times are told in it."""
+    time: str
+    """Now, by the server's clock."""
 
 
 @routes.get("/session", response_model=SessionState)
@@ -111,6 +109,7 @@ async def session(request: Request, desk: AtDesk, who: Asker) -> SessionState:
         lan=not _loopback(request.scope),
         title="Redshank",
         timezone=request.app.state.rooms.zone,
+        time=rfc3339(request.app.state.site.clock.now()),
     )
 
 

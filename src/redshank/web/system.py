@@ -39,6 +39,26 @@ class Summary(BaseModel):
     """None: not theirs to know."""
 
 
+class DayShare(BaseModel):
+    """How much of a day is recorded."""
+
+    day: str
+    start: str
+    percent: float | None
+    """None: nothing should be."""
+    footage_s: float
+    gaps_s: dict[str, float]
+    """By reason."""
+
+
+class DayShares(BaseModel):
+    """Of one stream, oldest first."""
+
+    camera: str
+    stream: str
+    days: list[DayShare]
+
+
 async def _status(site: Site) -> State:
     """On the event loop, where it is made."""
     return site.status()
@@ -111,7 +131,7 @@ def days(
     camera: str,
     stream: str = "main",
     count: Annotated[int, Query(alias="days", ge=1, le=MOST_DAYS)] = 30,
-) -> Json:
+) -> DayShares:
     """A camera's last days, each with its completeness and its gaps by reason; days as they are counted there."""
     camera_of(site, camera)
     stream_of(site, camera, stream)
@@ -123,14 +143,14 @@ def days(
     edges = coverage.midnights(first, today, zone)
     edges = [*edges[:-1], max(now, edges[-2] + 1)]
     found = site.store.read(partial(coverage.days, camera=camera, stream=stream, edges=edges))
-    return {"camera": camera, "stream": stream, "days": [_day(one, zone) for one in found]}
+    return DayShares(camera=camera, stream=stream, days=[_day(one, zone) for one in found])
 
 
-def _day(one: coverage.Completeness, zone: ZoneInfo) -> Json:
-    return {
-        "day": datetime.fromtimestamp(one.start / US_PER_S, UTC).astimezone(zone).date().isoformat(),
-        "start": rfc3339(one.start),
-        "percent": one.percent,
-        "footage_s": one.footage_us / US_PER_S,
-        "gaps_s": {reason.value: us / US_PER_S for reason, us in one.gaps_us.items()},
-    }
+def _day(one: coverage.Completeness, zone: ZoneInfo) -> DayShare:
+    return DayShare(
+        day=datetime.fromtimestamp(one.start / US_PER_S, UTC).astimezone(zone).date().isoformat(),
+        start=rfc3339(one.start),
+        percent=one.percent,
+        footage_s=one.footage_us / US_PER_S,
+        gaps_s={reason.value: us / US_PER_S for reason, us in one.gaps_us.items()},
+    )

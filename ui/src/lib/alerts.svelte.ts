@@ -5,25 +5,9 @@
  */
 
 import { get } from "./api";
+import { siteNow } from "./clock";
 import { news } from "./news.svelte";
-
-export interface Alert {
-  id: string;
-  rule: string;
-  camera: string;
-  title: string;
-  label: string;
-  score: number;
-  box: [number, number, number, number] | null;
-  zones: string[];
-  severity: "alert" | "quiet";
-  state: "open" | "closed";
-  opened: string;
-  updated: string;
-  closed: string | null;
-  reviewed?: boolean;
-  picture?: boolean;
-}
+import type { Alert, Listed } from "./types";
 
 const SHOWN = 20;
 /** Else an alert whose end was missed keeps its frame for ever. */
@@ -38,7 +22,7 @@ class Newest {
 
   async load() {
     try {
-      this.items = (await get<{ items: Alert[] }>("/api/alerts", { limit: SHOWN })).items;
+      this.items = (await get<Listed<Alert>>("/api/alerts", { limit: SHOWN })).items;
       this.error = undefined;
     } catch (error) {
       this.error = error;
@@ -70,7 +54,7 @@ class Newest {
 }
 
 function isOpen(alert: Alert): boolean {
-  return alert.state === "open" && alert.severity === "alert" && Date.now() - Date.parse(alert.updated) < OPEN_MS;
+  return alert.state === "open" && alert.severity === "alert" && siteNow() - Date.parse(alert.updated) < OPEN_MS;
 }
 
 export const newest = new Newest();

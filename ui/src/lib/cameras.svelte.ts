@@ -7,6 +7,9 @@
 import { SvelteMap } from "svelte/reactivity";
 import { get } from "./api";
 import { news } from "./news.svelte";
+import type { Camera } from "./types";
+
+export type { Camera } from "./types";
 
 export type Status = "connecting" | "online" | "stalled" | "offline" | "sleeping" | "ended";
 
@@ -24,19 +27,6 @@ export interface StreamState {
   bitrate?: number;
   recording?: { mode: string; private: boolean; recording: boolean; until: string | null; trouble: string };
   analysed?: { fps: number; motion: number; now: string };
-}
-
-export interface Camera {
-  id: string;
-  title: string;
-  location: string;
-  enabled: boolean;
-  order?: number;
-  private?: boolean;
-  rights?: string[];
-  /** 0–1 of the picture. */
-  zones?: Record<string, [number, number][]>;
-  streams: { stream: string; width?: number; height?: number; first?: string | null }[];
 }
 
 class Cameras {

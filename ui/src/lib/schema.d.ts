@@ -394,10 +394,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Test Channel
+         * Send
          * @description A real message with a real picture, also through a channel that is switched off or on `dry_run`.
          */
-        post: operations["test_channel_api_channels__channel__test_post"];
+        post: operations["send_api_channels__channel__test_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1738,10 +1738,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Test Image
+         * Examine
          * @description The body is a picture. `camera`: as if it were that camera's; else each rule judges as if it were one of its own cameras'.
          */
-        post: operations["test_image_api_test_image_post"];
+        post: operations["examine_api_test_image_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2425,6 +2425,36 @@ export interface components {
         Days: {
             /** Days */
             days: components["schemas"]["DayOut"][];
+        };
+        /**
+         * DayShare
+         * @description How much of a day is recorded.
+         */
+        DayShare: {
+            /** Day */
+            day: string;
+            /** Footage S */
+            footage_s: number;
+            /** Gaps S */
+            gaps_s: {
+                [key: string]: number;
+            };
+            /** Percent */
+            percent: number | null;
+            /** Start */
+            start: string;
+        };
+        /**
+         * DayShares
+         * @description Of one stream, oldest first.
+         */
+        DayShares: {
+            /** Camera */
+            camera: string;
+            /** Days */
+            days: components["schemas"]["DayShare"][];
+            /** Stream */
+            stream: string;
         };
         /**
          * Delivery
@@ -3339,6 +3369,8 @@ export interface components {
              * @enum {string}
              */
             state: "setup" | "login" | "in";
+            /** Time */
+            time: string;
             /** Timezone */
             timezone: string;
             /** Title */
@@ -4314,7 +4346,7 @@ export interface operations {
             };
         };
     };
-    test_channel_api_channels__channel__test_post: {
+    send_api_channels__channel__test_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -6541,9 +6573,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    "application/json": components["schemas"]["DayShares"];
                 };
             };
             /** @description Validation Error */
@@ -6557,7 +6587,7 @@ export interface operations {
             };
         };
     };
-    test_image_api_test_image_post: {
+    examine_api_test_image_post: {
         parameters: {
             query?: {
                 camera?: string;

@@ -1,21 +1,10 @@
 /** Who is logged in, and what they may do. */
 
 import { get, send, whenLoggedOut } from "./api";
+import { setClock } from "./clock";
+import type { Session, Verb } from "./types";
 
-export type Verb = "live" | "history" | "export" | "delete" | "talk" | "configure";
-
-export interface Session {
-  state: "setup" | "login" | "in";
-  name: string;
-  role: "admin" | "operator" | "viewer" | "guest" | "";
-  /** Verb → cameras; null: every camera. */
-  rights: Partial<Record<Verb, string[] | null>>;
-  expires: string | null;
-  version: string;
-  https: boolean;
-  lan: boolean;
-  title: string;
-}
+export type { Verb } from "./types";
 
 class Mine {
   now = $state<Session | null>(null);
@@ -31,7 +20,9 @@ class Mine {
   }
 
   async load() {
+    const asked = Date.now();
     const found = await get<Session>("/api/session");
+    setClock(found, asked, Date.now());
     this.ended = found.state === "login" && (this.ended || this.now?.state === "in");
     this.now = found;
   }

@@ -1,27 +1,44 @@
-/** Times for people: relative within the hour, clock within the day, date beyond; exact on hover. One clock format: 24 h. */
+/** Times for people: relative within the hour, clock within the day, date beyond; exact on hover. One clock format: 24 h, in the site's zone. */
+
+import { siteNow, siteZone } from "./clock";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const clockSeconds = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const day = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
-const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
+type Time = string | number | Date;
+
+/** In the zone of the site, once that is known. */
+function format(options: Intl.DateTimeFormatOptions): (time: Time) => string {
+  let made: Intl.DateTimeFormat | undefined;
+  let zone: string | undefined;
+  return (time) => {
+    if (!made || zone !== siteZone()) made = new Intl.DateTimeFormat("en-GB", { ...options, timeZone: (zone = siteZone()) });
+    return made.format(new Date(time));
+  };
+}
+
+export const clockOf = format({ hour: "2-digit", minute: "2-digit" });
+export const secondsOf = format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const dayOf = format({ weekday: "short", day: "numeric", month: "short" });
+export const exact = format({ dateStyle: "full", timeStyle: "long" });
+const date = format({ dateStyle: "short" });
 
 /** "3 min ago", "14:05", "Fri 20 Nov, 14:05". */
-export function when(time: string | number | Date, now = Date.now()): string {
+export function when(time: Time, now = siteNow()): string {
   const at = new Date(time).getTime();
   const ago = now - at;
   if (ago >= 0 && ago < MINUTE) return "just now";
   if (ago >= 0 && ago < HOUR) return `${Math.floor(ago / MINUTE)} min ago`;
-  if (new Date(at).toDateString() === new Date(now).toDateString()) return clock.format(at);
-  return `${day.format(at)}, ${clock.format(at)}`;
+  return date(at) === date(now) ? clockOf(at) : `${dayOf(at)}, ${clockOf(at)}`;
 }
 
-export const clockOf = (time: string | number | Date) => clock.format(new Date(time));
-export const secondsOf = (time: string | number | Date) => clockSeconds.format(new Date(time));
-export const dayOf = (time: string | number | Date) => day.format(new Date(time));
-export const exact = (time: string | number | Date) => full.format(new Date(time));
+/** When today began there, ms. */
+export function midnight(now = siteNow()): number {
+  const [hours, minutes, seconds] = secondsOf(now).split(":").map(Number) as [number, number, number];
+  const begun = now - ((hours * 60 + minutes) * 60 + seconds) * 1000 - (now % 1000);
+  // The clock was set since then: on to the right day, back to its beginning.
+  return date(begun) === date(now) ? begun - Number(clockOf(begun).slice(0, 2)) * HOUR : begun + HOUR;
+}
 
 /** "1:05", "2:03:09". */
 export function length(seconds: number): string {

@@ -55,7 +55,9 @@ export const frame = {
 
   camerasOnline: (online: number, all: number) => `${online} of ${all} ${all === 1 ? "camera" : "cameras"}`,
   recorded: (percent: string) => `${percent} % recorded`,
+  recordedHint: "Of what should have been recorded in the last 24 hours",
   days: (days: number) => `${days} ${days === 1 ? "day" : "days"} left`,
+  daysHint: "Until the first disk is full and the oldest footage goes",
   problems: (n: number) => `${n} ${n === 1 ? "problem" : "problems"}`,
   health: "How everything is",
 };

@@ -1,5 +1,6 @@
 /** Low-latency HLS: what the browser has of its own, else hls.js. */
 
+import { siteNow } from "../clock";
 import type Hls from "hls.js";
 import { mediaSource } from "./can";
 import { Rate } from "./rate";
@@ -104,7 +105,7 @@ class HlsPlayer implements Player {
     const shown = this.shown();
     return {
       fps: this.#rate.of(totalVideoFrames, performance.now()),
-      lag: shown === undefined ? this.#hls?.latency : (Date.now() - shown) / 1000,
+      lag: shown === undefined ? this.#hls?.latency : (siteNow() - shown) / 1000,
       dropped: droppedVideoFrames,
     };
   }

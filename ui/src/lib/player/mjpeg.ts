@@ -1,5 +1,6 @@
 /** A stream of JPEGs onto a canvas: for what plays nothing else. Read by hand, so that we know when it stops. */
 
+import { siteNow } from "../clock";
 import { address } from "../api";
 import { Multipart, type Part } from "./multipart";
 import { Rate } from "./rate";
@@ -112,7 +113,7 @@ class Mjpeg implements Player {
   };
 
   async figures() {
-    const lag = this.#shown === undefined ? undefined : (Date.now() - this.#shown) / 1000;
+    const lag = this.#shown === undefined ? undefined : (siteNow() - this.#shown) / 1000;
     return { fps: this.#rate.of(this.#count, performance.now()), lag, dropped: this.#dropped };
   }
 

@@ -1,5 +1,6 @@
 /** Fragments from a WebSocket into a MediaSource: one queue, one append at a time. */
 
+import { siteNow } from "../clock";
 import { mediaSource } from "./can";
 import { chase, Distance, old } from "./chase";
 import { Line, type Announced } from "./line";
@@ -164,7 +165,7 @@ class Mse implements Player {
     const shown = this.shown();
     return {
       fps: this.#rate.of(totalVideoFrames, performance.now()),
-      lag: shown === undefined ? undefined : (Date.now() - shown) / 1000,
+      lag: shown === undefined ? undefined : (siteNow() - shown) / 1000,
       dropped: droppedVideoFrames,
     };
   }

@@ -1,5 +1,6 @@
 /** WebRTC by WHEP (RFC 9725): one offer, one answer, nothing to say afterwards but goodbye. */
 
+import { siteNow } from "../clock";
 import { Rate } from "./rate";
 import type { Ask, Open, Player, Target, Tell } from "./types";
 import { Wait } from "./wait";
@@ -130,7 +131,7 @@ class WebRtc implements Player {
 
   /** The way over the network is short: what is decoded now was taken now. */
   shown(): number | undefined {
-    return this.#frames ? Date.now() - 150 : undefined;
+    return this.#frames ? siteNow() - 150 : undefined;
   }
 
   #drop(): void {

@@ -1,5 +1,6 @@
 /** What is seen now as a file, in the size in which it comes. */
 
+import { siteNow } from "../../lib/clock";
 import type { Watch } from "../../lib/player/watch.svelte";
 
 const QUALITY = 0.95;
@@ -15,7 +16,7 @@ export async function save(watch: Watch | undefined, camera: string): Promise<vo
   if (!blob) return;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
-  link.download = `${camera}-${named(new Date(watch?.shown() ?? Date.now()))}.jpg`;
+  link.download = `${camera}-${named(new Date(watch?.shown() ?? siteNow()))}.jpg`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

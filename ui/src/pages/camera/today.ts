@@ -1,15 +1,6 @@
 /** Alerts and quiet events of a camera as one list, newest first. Pure. */
 
-import type { Alert } from "../../lib/alerts.svelte";
-
-export interface Quiet {
-  id: string;
-  start: string;
-  end: string | null;
-  label: string;
-  kind: string;
-  zones: string[];
-}
+import type { Alert, Event } from "../../lib/types";
 
 export interface Happened {
   key: string;
@@ -22,7 +13,7 @@ export interface Happened {
   open: boolean;
 }
 
-export function joined(alerts: readonly Alert[], events: readonly Quiet[]): Happened[] {
+export function joined(alerts: readonly Alert[], events: readonly Event[]): Happened[] {
   const loud = alerts.map((one) => ({
     key: `a${one.id}`,
     href: `/alerts/${one.id}`,

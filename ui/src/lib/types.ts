@@ -1,0 +1,19 @@
+/** What the API answers, by the names used here; generated from its description (`npm run types`). */
+
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Alert = Schemas["Alert"];
+export type Camera = Schemas["CameraItem"];
+export type Event = Schemas["Event"];
+export type Login = Schemas["SessionShown"];
+export type Session = Schemas["SessionState"];
+export type Summary = Schemas["Summary"];
+export type Verb = Schemas["Verb"];
+
+/** A page of a list. */
+export interface Listed<T> {
+  items: T[];
+  next?: string | null;
+}
