@@ -350,6 +350,6 @@ export const setup = {
     more: "Show more",
     times: (n: number) => `${n}×`,
     filter: { who: "Who", what: "What", camera: "Camera", from: "From", to: "To", any: "anybody", anything: "anything", every: "every camera" },
-    whats: ["look", "export", "delete", "change", "log-in", "refused", "set-up", "log-out"],
+    whats: ["look", "export", "change", "delete", "log-in", "log-in failed", "log-in refused", "log-out", "set-up", "refused"],
   },
 };

@@ -68,6 +68,9 @@ export function said(schema: Schema, value: unknown): string {
   return typeof value === "number" && (unit === "s" || unit === "days") ? `${text} ${unit}` : text;
 }
 
+/** Help without the marks of its Markdown. */
+export const plain = (text: string) => text.replaceAll("`", "");
+
 /** Which alternative of a `oneOf` a value is. */
 export function variantOf(schema: Schema, value: unknown): Schema | undefined {
   const key = schema.discriminator?.propertyName ?? "type";
