@@ -37,6 +37,7 @@ from redshank.playback.studio import StudioProcess
 from redshank.probing import Prober
 from redshank.recordings import Recordings
 from redshank.rules.rule import default_rule
+from redshank.site_models import Models
 from redshank.store.base import Store
 from redshank.supervisor import Supervisor, Worker
 from redshank.telling import SHOWN, Teller
@@ -97,6 +98,7 @@ class Show:
         self.examiner = Examiner(s.hub.vision.values, self._no_model, s.config)
         s.hub.on_tried = self.examiner.on_note
         self.channels = ChannelTests(self.studio, s.config, s.clock)
+        self.models = Models(lambda: s.hub.model, lambda: s.config().detector.model)
         self.finder = Finder(s.clock, lambda: s.config().security.allow_targets, certificates.local_names)
 
     def _export(self) -> list[str]:
@@ -144,6 +146,7 @@ class Show:
             finder=self.finder,
             examiner=self.examiner,
             channels=self.channels,
+            models=self.models,
             log=s.folder / "redshank.log",
             zone=s.config().timezone,
             version=version("redshank"),

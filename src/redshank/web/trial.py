@@ -1,5 +1,5 @@
 """What the web needs of whoever tries things: a camera before it is added (`redshank.probing`), a picture, a channel
-(`redshank.trying`)."""
+(`redshank.trying`), models (`redshank.site_models`)."""
 
 from __future__ import annotations
 
@@ -82,4 +82,49 @@ class ChannelTests(Protocol):
 
     async def send(self, name: str) -> Sent | None:
         """None: there is no such channel. Raises Busy when it was asked too often."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One that is stored, or that the catalogue has."""
+
+    name: str
+    id: str
+    """With its hash; empty while it is not here."""
+    here: bool
+    used: bool
+    """It is what looks at pictures now."""
+    family: str
+    proven: bool
+    """Its family was shown on real weights."""
+    width: int
+    height: int
+    labels: tuple[str, ...]
+    licence: str
+    """Empty: one of the user's own."""
+    about: str
+    source: str
+    bytes: int
+    """Of its file; of what is fetched while it is not here."""
+    problem: str = ""
+
+
+class Models(Protocol):
+    """What can look at pictures."""
+
+    def all(self) -> list[Model]:
+        """Blocks."""
+        ...
+
+    def labels(self) -> tuple[str, tuple[str, ...]]:
+        """The model in use, or the one that is configured, and what it can tell apart; empty when it is not here. Blocks."""
+        ...
+
+    def known(self, name: str) -> bool:
+        """Whether it can be fetched."""
+        ...
+
+    def pull(self, name: str) -> AsyncGenerator[Mapping[str, Any], None]:
+        """`done` and `total` bytes again and again, then `ok` with `id` or `reason`. Raises Busy."""
         ...
