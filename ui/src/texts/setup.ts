@@ -233,6 +233,7 @@ export const setup = {
     rules: "What the rules would say",
     would: "would alert",
     wouldNot: "would not",
+    after: (s: number) => `after ${s} s`,
   },
   config: {
     text: "The file",

@@ -1,10 +1,24 @@
 /** What words of the configuration may be: cameras, zones, channels, volumes, labels. */
 
+import { get, Problem } from "../../lib/api";
 import { config } from "./config.svelte";
 import { isSection } from "./edits";
 
-/** What the usual models find most; others can be typed. */
-const LABELS = ["person", "car", "truck", "bus", "motorcycle", "bicycle", "dog", "cat", "bird", "horse", "sheep", "cow", "bear", "backpack", "handbag", "suitcase", "boat", "train"];
+class Labels {
+  /** What the model in use can tell apart. */
+  all = $state.raw<string[]>([]);
+
+  async load() {
+    if (this.all.length) return;
+    try {
+      this.all = (await get<{ labels: string[] }>("/api/labels")).labels;
+    } catch (error) {
+      // They can still be typed.
+      if (!(error instanceof Problem)) throw error;
+    }
+  }
+}
+export const labels = new Labels();
 
 export function names(): Record<string, string[]> {
   const cameras = config.section(["cameras"]);
@@ -14,6 +28,6 @@ export function names(): Record<string, string[]> {
     zones: [...new Set(zones)],
     channels: Object.keys(config.section(["channels"])),
     volumes: ["default", ...Object.keys(config.section(["storage", "volumes"]))],
-    labels: LABELS,
+    labels: labels.all,
   };
 }

@@ -1,6 +1,7 @@
 /** Trying a camera: what the server says, line by line, while it says it. */
 
 import { ask } from "../../../lib/api";
+import { lines } from "../lines";
 
 export interface Source {
   url: string;
@@ -32,15 +33,7 @@ export async function probe(source: Source, hear: (line: Line) => void, signal: 
     headers: { "content-type": "application/json" },
     signal,
   });
-  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    const lines = (rest + (value ?? "")).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) if (line) hear(JSON.parse(line) as Line);
-    if (done) return;
-  }
+  await lines<Line>(answer, hear);
 }
 
 /** An address of a make: `{host}`, `{port}`, `{channel}`, `{channel:02}` with two digits, `{channel0}` counted from 0. */
