@@ -191,3 +191,4 @@ def test_the_largest_is_recorded_and_the_smallest_that_shows_enough_is_looked_at
     assert chosen(big, replace(small, url="")) == ("big", "")
     assert chosen() == ("", "")
     assert chosen(one("a", "h264", 640), one("b", "h264", 640)) == ("a", "")
+    assert chosen(replace(small, token="less", bitrate=1), replace(small, bitrate=9)) == ("small", "less")

@@ -252,12 +252,16 @@ def choose(profiles: Sequence[Profile]) -> tuple[Profile | None, Profile | None]
     """(to record, to look at): the largest that can be passed on as it comes, and the smallest H.264 one that shows enough."""
     usable = [one for one in profiles if one.url]
     kept = [one for one in usable if one.codec in ("h264", "h265")] or usable
-    main = max(kept, key=lambda one: (one.width * one.height, one.fps), default=None)
+    main = max(kept, key=_weight, default=None)
     small = [one for one in usable if one.codec == "h264" and one.width >= LEAST_SUB and one != main]
-    sub = min(small, key=lambda one: (one.width * one.height, one.bitrate), default=None)
-    if main is None or sub is None or sub.width * sub.height >= main.width * main.height:
+    sub = min(small, key=_weight, default=None)
+    if main is None or sub is None or _weight(sub) >= _weight(main):
         return main, None
     return main, sub
+
+
+def _weight(one: Profile) -> tuple[int, int]:
+    return one.width * one.height, one.bitrate
 
 
 def _token(token: str) -> str:
