@@ -10,7 +10,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Large
 
 from redshank.store import schema_access as schema_access  # whoever reads the metadata here gets those tables too
 from redshank.store import schema_review as schema_review
-from redshank.store.columns import count, json, metadata, number, site, text, time
+from redshank.store.columns import count, json, number, site, text, time
+from redshank.store.columns import metadata as metadata
 
 HEAD = "0003"
 """The newest migration; the same as the head of `store/migrations`. An equal value in the database means nothing to do."""
