@@ -6,11 +6,12 @@ with past(folder) as here, browsing() as browser:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from redshank.access.desk import Desk
 from redshank.access.password import Passwords
@@ -78,12 +79,13 @@ class Past:
 
 
 @contextmanager
-def past(folder: Path) -> Iterator[Past]:
+def past(folder: Path, status: Mapping[str, Any] | None = None, log: Path | None = None) -> Iterator[Past]:
     """Serves until the block ends."""
     with ExitStack() as stack:
         here = stack.enter_context(place(folder))
         here.cameras = {"yard": ("main",), "door": ("main",)}
         here.studio = InlineStudio()
+        here.status = status or {}
         for camera in here.cameras:
             here.recording.add(numbered(FOOTAGE_S, gop_s=GOP_S), NOON, camera=camera, segment_s=10)
         here.know()
@@ -94,7 +96,7 @@ def past(folder: Path) -> Iterator[Past]:
         trails = Trails(folder / "trails", here.clock)
         stack.callback(trails.close)
         review = Review(DiskBlobs(folder / "pictures"), trails, lambda: {"people": RULE})
-        here.rooms = Rooms(access=desk, news=News(), review=review)
+        here.rooms = Rooms(access=desk, news=News(), review=review, log=log)
         made = Past(here, Watched(here.store), trails, loop.call(admin(desk)))
         session = stack.enter_context(client(here.app, loop))
         made.address = str(session.base_url).rstrip("/")
