@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 
 import redshank.store
-from redshank.clock import SystemClock
+from redshank.clock import SystemClock, cpu_ns
 from redshank.errors import StoreError
 from redshank.store import alerts, events, migrate
 from redshank.store.base import Store
@@ -140,6 +140,31 @@ def migrated(path: Path, after: int) -> bool:
     finally:
         engine.dispose()
     return True
+
+
+def test_a_long_history_is_brought_up_in_seconds(tmp_path: Path) -> None:
+    """Each event of the release before finds its own verdicts: 20,000 quiet ones of 40,000."""
+    path, count = tmp_path / "redshank.db", 20_000
+    engine = create_engine(f"sqlite:///{path}")
+    with transaction(engine) as conn:
+        migrate.upgrade(conn, str(path), "0002")
+        conn.exec_driver_sql(
+            "INSERT INTO events(id, site, kind, camera, start, label, score, zones, data)"
+            " VALUES (?, 'default', 'track', 'yard', ?, 'person', 0.5, '[]', '{}')",
+            [(f"e{i}", i) for i in range(count)],
+        )
+        conn.exec_driver_sql(
+            "INSERT INTO verdicts(site, rule, camera, track, alert, time, fired, change, label, score, zones, conditions)"
+            " VALUES ('default', 'r', 'yard', ?, ?, ?, 1, 'open', 'person', 0.5, '[]', '[]')",
+            [(f"e{i // 2}", f"a{i // 2:09}" if i % 4 > 1 else "", i) for i in range(2 * count)],
+        )
+    engine.dispose()
+    began = cpu_ns()
+    store = Store(f"sqlite:///{path}", SystemClock())
+    assert cpu_ns() - began < 5e9
+    query = text("SELECT alert FROM events WHERE id IN ('e6', 'e7') ORDER BY id")
+    assert store.read(lambda conn: list(conn.execute(query).scalars())) == ["", "a000000007"]
+    store.close()
 
 
 def test_a_start_can_tell_beforehand_that_it_will_migrate(tmp_path: Path) -> None:

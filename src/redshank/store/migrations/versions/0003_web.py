@@ -224,8 +224,8 @@ def _searches() -> None:
         "alert", sa.Text(), server_default="", nullable=False, comment="the first alert it led to, or empty"
     )
     op.add_column("events", alert)
-    op.execute(
-        "UPDATE events SET alert = coalesce((SELECT min(v.alert) FROM verdicts v"
+    op.execute(  # `+`: else SQLite goes through verdicts_by_alert for the least, once for each event
+        "UPDATE events SET alert = coalesce((SELECT min(+v.alert) FROM verdicts v"
         " WHERE v.site = events.site AND v.track = events.id AND v.alert <> ''), '') WHERE kind = 'track'"
     )
     op.drop_index("events_by_time", "events")
