@@ -45,7 +45,7 @@ def version_of(content: bytes) -> str:
 def keep(folder: Path, content: bytes, now: int, who: str = "", note: str = "") -> None:
     """Unless it is the newest already. `now`: µs. Raises OSError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    known = sorted(folder.glob("*.yaml"))
+    known = _copies(folder)
     before = known[-1].read_bytes() if known else b""
     if known and before == content:
         return
@@ -63,7 +63,7 @@ def keep(folder: Path, content: bytes, now: int, who: str = "", note: str = "") 
 
 def entries(folder: Path) -> Iterator[Kept]:
     """Newest first. One that cannot be read is left out."""
-    for path in sorted(folder.glob("*.yaml"), reverse=True):
+    for path in reversed(_copies(folder)):
         with suppress(OSError, ValueError):
             said = _said(path)
             who, note, lines = said.get("who"), said.get("note"), said.get("lines")
@@ -96,6 +96,16 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _copies(folder: Path) -> list[Path]:
+    """Oldest first; what somebody else put there is none of ours."""
+    found = []
+    for path in sorted(folder.glob("*.yaml")):
+        with suppress(ValueError):
+            _time(path)
+            found.append(path)
+    return found
 
 
 def _said(path: Path) -> dict[str, object]:
