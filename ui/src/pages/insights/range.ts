@@ -32,10 +32,15 @@ export function asked({ from, to, by, camera, label, zone }: Asked): Query {
   return { from: from.toISOString(), to: to.toISOString(), by, camera, label, zone };
 }
 
-/** The alerts list with the same filters and more of its own. */
-export function alerts({ from, to, camera, label, zone }: Asked, more: Query = {}): Query {
-  return { from: from.toISOString(), to: to.toISOString(), camera, label, zone, ...more };
+/** The alerts list with the same filters and more of its own; of times it knows whole days, the last week and the last 30 days. */
+export function alerts({ range, from, to, camera, label, zone }: Asked, more: Query = {}): Query {
+  const when = { week: "week", month: "month" }[range];
+  const day = range === "own" && to.getTime() - from.getTime() <= DAY_MS ? dayOf(from) : undefined;
+  return { camera, label, zone, when, day, ...more };
 }
+
+/** As the alerts list names a day: 2026-11-21. */
+export const dayOf = (date: Date) => local(date).slice(0, 10);
 
 /** For `<input type="datetime-local">`. */
 export function local(date: Date): string {
