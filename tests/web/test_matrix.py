@@ -19,7 +19,8 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 from redshank.access.who import Verb
 from redshank.clock import US_PER_S
 from redshank.model import Hold
-from redshank.store import holds
+from redshank.store import exports, holds
+from redshank.store.exports import Export
 from redshank.web import people, shell
 from tests.playback.recording import NOON
 from tests.web.town import OWN, QUARRY, YARD, Asker, Town, methods_of, need_of, routes_of, town
@@ -51,6 +52,7 @@ THINGS: dict[str, Callable[[Town], Any]] = {
     "alert": lambda town: Watched(town.here.store).alert(camera=QUARRY).id,
     "event": lambda town: Watched(town.here.store).event(camera=QUARRY).id,
     "hold": lambda town: _hold(town).id,
+    "export": lambda town: _export(town).id,
     "user": lambda town: town.desk._register.admins[0].id,
     "token": lambda town: next(iter(town.desk._register.tokens.values())).id,
     "guest": lambda town: next(iter(town.desk._register.guests.values())).id,
@@ -334,6 +336,15 @@ def _gone(conn: Any, id: str) -> None:
 def _hold(here: Town) -> Hold:
     one = Hold("0" * 8, QUARRY, NOON, NOON + US_PER_S, "somebody asked", NOON)
     here.here.store.write(partial(holds.add, hold=one)).result()
+    return one
+
+
+def _export(here: Town) -> Export:
+    owner = here.desk._register.admins[0].id
+    one = Export(
+        "01a1fdf4-0000-7000-8000-000000000001", owner, "admin", "clip", (QUARRY,), NOON, NOON + 1, "done", NOON, NOON
+    )
+    here.here.store.write(partial(exports.add, one=one)).result()
     return one
 
 

@@ -40,8 +40,10 @@ _TITLES = {
     405: "Not in this way",
     409: "It has changed meanwhile",
     413: "Too much at once",
+    415: "Not of a kind that is read here",
     416: "Not in the file",
     429: "Too often",
+    422: "It would not work",
     500: "It failed",
     503: "Not at the moment",
 }
