@@ -51,6 +51,7 @@ def read(folder: Path, text: str) -> Config:
         ("timezone: UTC", "timezone: Europe/Berlin", ["timezone"], []),
         ("record:", "security: {allow_targets: ['127.0.0.1:80']}\nrecord:", ["security.allow_targets"], []),
         ("port: 8970", "port: 8971", [], ["web.port"]),
+        ("record:", "rtsp: {port: 8555}\nrecord:", [], ["rtsp.port"]),
         ("record:", "storage: {volumes: {nas: /mnt/nas}}\nrecord:", [], ["storage.volumes.nas"]),
         ("record:", "bus: kafka://kafka:9092\nrecord:", [], ["bus.url"]),
         ("record:", "backup: {keep: 5}\nrecord:", [], ["backup.keep"]),

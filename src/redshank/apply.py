@@ -18,8 +18,8 @@ from redshank.config.fields import Section
 from redshank.config.schema import Config
 from redshank.config.source import SECTIONS
 
-RESTART = ("site", "data", "bus", "storage", "backup", "web")
-"""What is opened once: the database's folder, the broker, disks, the port."""
+RESTART = ("site", "data", "bus", "storage", "backup", "web", "rtsp")
+"""What is opened once: the database's folder, the broker, disks, the ports."""
 CAMERAS = "cameras"
 Path = tuple[str, ...]
 

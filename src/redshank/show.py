@@ -148,7 +148,7 @@ class Show:
             channels=self.channels,
             models=self.models,
             log=s.folder / "redshank.log",
-            zone=s.config().timezone,
+            zone=lambda: s.config().timezone,
             version=version("redshank"),
             names=names,
             authority=authority,

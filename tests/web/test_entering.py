@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -74,6 +75,14 @@ async def test_the_page_is_told_what_to_show(here: Place) -> None:
     assert (said["timezone"], said["time"]) == ("UTC", rfc3339(here.clock.now()))
     stranger = (await Browser(here)("GET", "session")).json()
     assert (stranger["state"], stranger["name"], stranger["rights"], stranger["version"]) == ("login", "", {}, "")
+
+
+async def test_another_time_zone_holds_at_once(here: Place) -> None:
+    zones = ["UTC"]
+    here.rooms = replace(here.rooms, zone=lambda: zones[0])
+    browser = Browser(here)
+    zones[0] = "Europe/Berlin"
+    assert (await browser("GET", "session")).json()["timezone"] == "Europe/Berlin"
 
 
 async def test_set_up_is_for_who_sits_here_and_not_behind_a_proxy_here(here: Place) -> None:

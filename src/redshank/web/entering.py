@@ -108,7 +108,7 @@ async def session(request: Request, desk: AtDesk, who: Asker) -> SessionState:
         https=_https(request),
         lan=not _loopback(request.scope),
         title="Redshank",
-        timezone=request.app.state.rooms.zone,
+        timezone=request.app.state.rooms.zone(),
         time=rfc3339(request.app.state.site.clock.now()),
     )
 

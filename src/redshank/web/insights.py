@@ -112,7 +112,7 @@ class Report:
     @property
     def zone_info(self) -> ZoneInfo:
         rooms: Rooms = self.request.app.state.rooms
-        return ZoneInfo(rooms.zone)
+        return ZoneInfo(rooms.zone())
 
 
 Asked = Annotated[Report, Depends()]

@@ -57,7 +57,7 @@ class Rooms:
     news: News | None = None
     prober: Prober | None = None
     log: Path | None = None
-    zone: str = "UTC"
+    zone: Callable[[], str] = lambda: "UTC"
     """In which days are counted."""
     version: str = ""
     names: Callable[[], frozenset[str]] = lambda: LOOPBACK

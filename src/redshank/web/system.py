@@ -115,7 +115,7 @@ def _days_left(storage: State) -> float | None:
 def system(request: Request, site: Site, status: Status) -> Json:
     """The whole status with storage and, per camera, how complete today is."""
     rooms: Rooms = request.app.state.rooms
-    zone = ZoneInfo(rooms.zone)
+    zone = ZoneInfo(rooms.zone())
     now = site.clock.now()
     today = datetime.fromtimestamp(now / US_PER_S, zone).date()
     begin = coverage.midnights(today, today, zone)[0]
@@ -136,7 +136,7 @@ def days(
     camera_of(site, camera)
     stream_of(site, camera, stream)
     rooms: Rooms = request.app.state.rooms
-    zone = ZoneInfo(rooms.zone)
+    zone = ZoneInfo(rooms.zone())
     now = site.clock.now()
     today = datetime.fromtimestamp(now / US_PER_S, zone).date()
     first = today - timedelta(days=count - 1)
