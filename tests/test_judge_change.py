@@ -116,6 +116,35 @@ async def test_an_open_alert_of_a_rule_that_is_gone_closes_with_the_reason(tmp_p
         assert now.found() == [("person", "closed")]
 
 
+@pytest.mark.parametrize("motion_first", [True, False])
+@pytest.mark.parametrize("stopped", [True, False])
+async def test_a_rule_turned_from_objects_to_motion_or_back_leaves_no_alert_open(
+    tmp_path: Path, motion_first: bool, stopped: bool
+) -> None:
+    """While the judge works, and while it was not there."""
+    kinds = [replace(PERSON, on="motion", labels=()), PERSON]
+    was, becomes = kinds if motion_first else reversed(kinds)
+
+    async def moves(now: Desk, *looks: int) -> None:
+        for look in looks:
+            seen = observe(look, track("a", look, box=box_at(0.5, 0.8), start=looks[0]), motion=0.3)
+            await now.judge.observe(seen)
+        await now.judge.settle()
+
+    async with desk(tmp_path, was) as now:
+        await moves(now, *range(10))
+        assert now.found() == [("person", "open")]
+        if not stopped:
+            await now.change(becomes)
+            assert now.why(now.all()[0]) == "rule changed"
+            assert now.found() == [("person", "closed")]
+            await moves(now, *range(10, 20))
+            assert now.found() == [("person", "closed"), ("person", "open")]
+    if stopped:
+        async with desk(tmp_path, becomes) as now:
+            assert now.found() == [("person", "closed")]
+
+
 async def test_a_rule_that_comes_back_begins_anew(tmp_path: Path) -> None:
     async with desk(tmp_path, PERSON) as now:
         await now.look(*range(10))

@@ -28,7 +28,7 @@ from redshank.rules.incident import Change, Incident, fold
 from redshank.rules.rule import Rule, default_rule
 from redshank.rules.scene import Scene, SceneSettings, View, finish, view
 from redshank.rules.state import RuleState
-from redshank.rules.step import step
+from redshank.rules.step import fits, step
 from redshank.store import alerts, state
 from redshank.store.base import Store, is_bug
 
@@ -91,14 +91,15 @@ class Judge:
     async def start(self) -> None:
         """Read back what is known; close what can never close by itself. Raises StoreError."""
         site = self._settings.site
+        rules = {one.name: one for one in self._rules}
         known, live = await asyncio.to_thread(
             self._store.read, lambda conn: (state.load(conn, site), alerts.live(conn, site))
         )
         for (camera, rule), value in known.items():
             if rule == "":
                 self._camera(camera).scene = scene_json.from_json(value)
-            elif any(one.name == rule for one in self._rules):
-                self._camera(camera).states[rule] = state_json.from_json(value)
+            elif rule in rules and fits(rules[rule], found := state_json.from_json(value)):
+                self._camera(camera).states[rule] = found
         orphans = self._resume(live)
         await asyncio.wrap_future(self._store.write(partial(tidy, self._settings, orphans, self._clock.now())))
         self._task = asyncio.create_task(self._commit_forever(), name="judge-commit")
@@ -224,6 +225,9 @@ class Judge:
             del self._cameras[name]
             return
         applying = {rule.name for rule in self._rules if rule.applies(name)}
+        turned = {rule.name for rule in self._rules if not fits(rule, camera.states.get(rule.name, RuleState()))}
+        yield self._closed(name, camera, camera.incidents.keys() & applying & turned, "rule changed")
+        applying -= turned
         camera.states = {rule: known for rule, known in camera.states.items() if rule in applying}
         yield self._closed(name, camera, camera.incidents.keys() - applying, "rule removed")
 

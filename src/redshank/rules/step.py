@@ -61,6 +61,11 @@ def step(rule: Rule, state: RuleState, observation: Observation) -> tuple[RuleSt
     return replace(state, watches=watches), tuple(verdicts)
 
 
+def fits(rule: Rule, state: RuleState) -> bool:
+    """Whether this may be its state: a rule that was about objects and is about motion now, or the other way, knows nothing."""
+    return not state.watches if rule.on == "motion" else state.burst is None
+
+
 def _first(track: Track) -> Watch:
     return Watch(rest=track.box if track.state is TrackState.STATIONARY else None)
 
