@@ -4,6 +4,7 @@ of each what became of it, as JSON. `python -m tests.security.prisoner NAME FOLD
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -79,6 +80,23 @@ def leave_a_core(_folder: Path, _port: int) -> object:
 @attempt
 def become_more_by_another_program(_folder: Path, _port: int) -> object:
     return _must("NoNewPrivs:\t1" not in Path("/proc/self/status").read_text())
+
+
+@attempt
+def go_back_to_the_network_of_the_hub(_folder: Path, port: int) -> object:
+    with Path(f"/proc/{os.getppid()}/ns/net").open() as hub:
+        if ctypes.CDLL(None, use_errno=True).setns(hub.fileno(), 0):
+            raise OSError(ctypes.get_errno(), "setns")
+    return socket.create_connection(("127.0.0.1", port), 2)
+
+
+@attempt
+def raise_the_limits_again(_folder: Path, _port: int) -> object:
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
+    except ValueError as error:
+        raise PermissionError(str(error)) from error
+    return None
 
 
 def _must(open_: bool) -> object:
