@@ -258,8 +258,8 @@ class Browser:
 
     def _connect(self, path: str) -> ClientConnection:
         url = f"ws://127.0.0.1:{self._port}{path}"
-        # It never answers to a polite end.
-        wanted = connect(url, proxy=None, max_size=None, compression=None, close_timeout=0.1)
+        # It never answers to a polite end, nor, while it is busy, to a ping.
+        wanted = connect(url, proxy=None, max_size=None, compression=None, close_timeout=0.1, ping_interval=None)
         return self._open.enter_context(wanted)
 
     def close(self) -> None:

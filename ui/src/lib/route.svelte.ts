@@ -13,6 +13,8 @@ class Route {
       if (!link || !plain || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
       const to = new URL(link.href);
       if (to.origin !== location.origin || to.pathname.startsWith("/api/")) return;
+      // A place on this page: the browser brings one there, with the focus.
+      if (to.hash && to.pathname + to.search === location.pathname + location.search) return;
       event.preventDefault();
       go(to.pathname + to.search);
     });

@@ -15,7 +15,6 @@ export const live = {
     waiting: "Waiting",
   },
   since: (time: string) => `since ${time}`,
-  openCamera: (title: string) => `${title}: open the camera`,
   picture: (title: string) => `The newest picture of ${title}`,
   noPicture: "No picture",
   groups: "Groups",

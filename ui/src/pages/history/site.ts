@@ -1,8 +1,5 @@
 /** The zone of the site's clocks, as the session tells it; else the browser's. */
 
-import { session } from "../../lib/session.svelte";
+import { siteZone as told } from "../../lib/clock";
 
-export function siteZone(): string {
-  const told = (session.now as { timezone?: string } | null)?.timezone;
-  return told || Intl.DateTimeFormat().resolvedOptions().timeZone;
-}
+export const siteZone = (): string => told() ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
