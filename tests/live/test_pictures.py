@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from redshank.clock import US_PER_S, SystemClock
 from redshank.live.pictures import NoPicture, Stills, Subject, streams_for, width_class
+from redshank.pipe import Note
 from tests.harness.clocks import FakeClock
 from tests.harness.footage import cached_clip, read_number
 from tests.live.cameras import Cameras
@@ -84,6 +87,37 @@ async def test_an_old_picture_is_never_shown_as_if_it_were_now(cameras: Cameras,
     stills.forget("yard")
     with pytest.raises(NoPicture, match="it is private"):
         await stills.latest(YARD, 320, 60 * S)
+
+
+class SlowStudio(InlineStudio):
+    """Answers once it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.working, self.may = asyncio.Event(), asyncio.Event()
+
+    async def ask(self, job: str, header: Mapping[str, Any], body: bytes) -> Note:
+        self.working.set()
+        await self.may.wait()
+        return await super().ask(job, header, body)
+
+
+async def test_a_picture_in_the_making_is_not_shown_once_its_camera_is_private(
+    cameras: Cameras, clock: FakeClock
+) -> None:
+    studio, trouble = SlowStudio(), dict[str, str]()
+    stills = Stills(cameras, studio, clock, lambda camera: trouble.get(camera, ""))
+    early = asyncio.ensure_future(stills.latest(YARD, 320, 10 * S))
+    await studio.working.wait()
+    stills.forget("yard")
+    trouble["yard"] = "it is private"
+    studio.may.set()
+    with pytest.raises(NoPicture, match="private"):
+        await early
+    with pytest.raises(NoPicture, match="it is private"):
+        await stills.latest(YARD, 320, 60 * S)
+    del trouble["yard"]
+    assert await stills.latest(YARD, 320, 60 * S), "once it is private no more"
 
 
 async def test_a_camera_that_gives_nothing_is_given_up() -> None:

@@ -105,6 +105,8 @@ class Stills:
         self._made: dict[tuple[Subject, int], Picture] = {}
         self._making: dict[tuple[Subject, int, int], asyncio.Task[Picture]] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._forgotten: dict[str, int] = {}
+        """How often, by camera: what was begun before the last time is nobody's."""
 
     async def latest(self, subject: Subject, width: int, max_age_us: int) -> Picture:
         """Raises NoPicture."""
@@ -121,13 +123,16 @@ class Stills:
                 if self._age(made) <= max_age_us:
                     return made
                 why = f"its newest picture is {self._age(made) // US_PER_S} s old"
+        known = self._made.get(key)  # again: it may have been forgotten meanwhile
         if known is not None and self._age(known) <= max_age_us:
             return known
         raise NoPicture(f"there is no picture of this camera now: {why}")
 
     def forget(self, camera: str) -> None:
-        """It is private now: no picture of it is shown any more, however new."""
+        """It is private now: no picture of it is shown any more, however new, nor is one that is being made."""
+        self._forgotten[camera] = self._forgotten.get(camera, 0) + 1
         self._made = {key: one for key, one in self._made.items() if key[0].camera != camera}
+        self._making = {key: one for key, one in self._making.items() if key[0].camera != camera}
 
     def _age(self, picture: Picture) -> int:
         return self._clock.now() - picture.time
@@ -141,11 +146,12 @@ class Stills:
         task = self._making.get(wanted)
         if task is None:
             task = self._making[wanted] = asyncio.get_running_loop().create_task(self._make(key, max_age_us))
-            task.add_done_callback(lambda _task: self._making.pop(wanted, None))
+            task.add_done_callback(lambda done: self._making.get(wanted) is done and self._making.pop(wanted))
         return await asyncio.shield(task)
 
     async def _make(self, key: tuple[Subject, int], max_age_us: int) -> Picture:
         subject, width = key
+        times_forgotten = self._forgotten.get(subject.camera)
         trouble: RedshankError = NoPicture("it has no stream")
         for stream in streams_for(subject.streams, width):
             try:
@@ -153,6 +159,8 @@ class Stills:
             except RedshankError as error:
                 trouble = error
                 continue
+            if times_forgotten != self._forgotten.get(subject.camera):
+                raise NoPicture("it has just become private")
             self._made = {each: one for each, one in self._made.items() if self._since_s(one) < KEPT_S}
             self._made[key] = made
             return made
