@@ -67,7 +67,7 @@ class Config {
     const from = this.now?.version ?? "";
     await send("POST", `/api/config/history/${version}/restore`, { version: from });
     await this.#changed();
-    toasts.say(said, from ? () => this.#undo(from) : undefined);
+    toasts.say(said, from ? () => this.#undo(from, version) : undefined);
     return true;
   }
 
@@ -79,7 +79,7 @@ class Config {
       const saved = await send<Saved>("PUT", "/api/config", { version: before, ...change });
       await this.#changed();
       const again = saved.pending.length ? ` ${texts.setup.afterRestart(saved.pending)}` : "";
-      toasts.say(said + again, before && saved.version !== before ? () => this.#undo(before) : undefined);
+      toasts.say(said + again, before && saved.version !== before ? () => this.#undo(before, saved.version) : undefined);
       return true;
     } catch (error) {
       if (error instanceof Problem && error.status === 409) return await this.#ask(error, change, said);
@@ -101,8 +101,13 @@ class Config {
     return mine && (await this.#put(change, said));
   }
 
-  async #undo(version: string) {
-    await send("POST", `/api/config/history/${version}/restore`, { version: this.now?.version ?? "" });
+  /** Only while nothing came after it: going back would take that along. */
+  async #undo(version: string, from: string) {
+    if (this.now?.version !== from) {
+      toasts.say(texts.setup.tooLate, undefined, "bad");
+      return;
+    }
+    await send("POST", `/api/config/history/${version}/restore`, { version: from });
     await this.#changed();
     toasts.say(texts.setup.undone);
   }
