@@ -18,7 +18,7 @@ HEAD = Struct(">I4s")
 _U32, _U64 = Struct(">I"), Struct(">Q")
 _TFHD_FLAGS = b"\x00\x02\x00\x02"
 _TRUN_FLAGS = b"\x01\x00\x0f\x01"
-_TRUN_AT = 48
+TRUN_AT = 48
 """Where the trun begins in its traf."""
 
 
@@ -73,7 +73,7 @@ def patch(block: bytearray, at: int, change: Change) -> None:
         raise Damaged("a fragment's header is damaged")
     own = _U32.unpack_from(block, at + 20)[0]
     _U32.pack_into(block, at + 20, change.number + own & 0xFFFFFFFF)
-    for traf, track in _trafs(block, at + 24, end):
+    for traf, track in trafs(block, at + 24, end):
         if track not in change.shift:
             block[traf + 4 : traf + 8] = b"free"
             continue
@@ -108,10 +108,10 @@ def patched(block: bytes, most: int, change: Change) -> tuple[bytes, int]:
     return b"".join(parts), at
 
 
-def _trafs(block: bytes | bytearray, at: int, end: int) -> Iterator[tuple[int, int]]:
+def trafs(block: bytes | bytearray, at: int, end: int) -> Iterator[tuple[int, int]]:
     """Place and track of each traf up to `end`. Raises Damaged."""
     while at < end:
-        if end - at < _TRUN_AT + 20:
+        if end - at < TRUN_AT + 20:
             raise Damaged("a fragment's header is damaged")
         size, kind = HEAD.unpack_from(block, at)
         marks = block[at + 12 : at + 20] + block[at + 32 : at + 36] + block[at + 52 : at + 60]
@@ -129,7 +129,7 @@ def runs(block: bytes | bytearray, at: int = 0, end: int | None = None) -> list[
     size, kind = HEAD.unpack_from(block, at) if at + HEAD.size <= len(block) else (0, b"")
     if kind != b"moof" or size < 24 or at + size > len(block) or block[at + 12 : at + 16] != b"mfhd":
         raise Damaged("a fragment is missing")
-    found = [Run(track, tuple(_samples(block, traf))) for traf, track in _trafs(block, at + 24, at + size)]
+    found = [Run(track, tuple(_samples(block, traf))) for traf, track in trafs(block, at + 24, at + size)]
     ends = [at + run.samples[-1].data_at + run.samples[-1].size for run in found]
     if not found or (end is not None and max(ends) > end):
         raise Damaged("a fragment's samples are not its data")
@@ -138,7 +138,7 @@ def runs(block: bytes | bytearray, at: int = 0, end: int | None = None) -> list[
 
 def _samples(block: bytes | bytearray, traf: int) -> Iterator[Sample]:
     (dts,) = _U64.unpack_from(block, traf + 40)
-    trun = traf + _TRUN_AT
+    trun = traf + TRUN_AT
     size, count, data_at = (_U32.unpack_from(block, trun + place)[0] for place in (0, 12, 16))
     if size != 20 + 16 * count or not count or trun + size > len(block) or dts > MAX_TICKS:
         raise Damaged("a fragment's header is damaged")
@@ -169,7 +169,7 @@ def fragments(block: bytes | bytearray) -> Iterator[tuple[int, int]]:
 def make(number: int, tracks: Sequence[tuple[Run, Sequence[bytes]]], description: Mapping[int, int]) -> bytes:
     """A fragment of these samples with their data, in the fixed layout; a track without samples is left out."""
     kept = [(run, data) for run, data in tracks if run.samples]
-    length = 24 + sum(_TRUN_AT + 20 + 16 * len(run.samples) for run, _data in kept)
+    length = 24 + sum(TRUN_AT + 20 + 16 * len(run.samples) for run, _data in kept)
     data_at = length + 8
     boxes = [HEAD.pack(length, b"moof"), HEAD.pack(16, b"mfhd"), bytes(4), _U32.pack(number)]
     for run, data in kept:
@@ -179,13 +179,23 @@ def make(number: int, tracks: Sequence[tuple[Run, Sequence[bytes]]], description
 
 
 def _traf(run: Run, data_at: int, description: int) -> bytes:
-    trun = 20 + 16 * len(run.samples)
     entries = b"".join(SAMPLE.pack(s.duration, s.size, s.flags, s.pts - s.dts) for s in run.samples)
+    head = traf_head(TRUN_AT + 20 + len(entries), run.track, description, run.samples[0].dts)
+    return head + trun(entries, data_at)
+
+
+def trun(entries: bytes, data_at: int) -> bytes:
+    """`entries`: of its samples, as SAMPLE packs them."""
+    head = HEAD.pack(20 + len(entries), b"trun") + _TRUN_FLAGS
+    return head + _U32.pack(len(entries) // SAMPLE.size) + _U32.pack(data_at) + entries
+
+
+def traf_head(size: int, track: int, description: int, dts: int) -> bytes:
+    """What stands before the runs of a traf of this size."""
     parts = [
-        HEAD.pack(_TRUN_AT + trun, b"traf"),
-        HEAD.pack(20, b"tfhd") + _TFHD_FLAGS + _U32.pack(run.track) + _U32.pack(description),
-        HEAD.pack(20, b"tfdt") + b"\x01\x00\x00\x00" + _U64.pack(run.samples[0].dts),
-        HEAD.pack(trun, b"trun") + _TRUN_FLAGS + _U32.pack(len(run.samples)) + _U32.pack(data_at) + entries,
+        HEAD.pack(size, b"traf"),
+        HEAD.pack(20, b"tfhd") + _TFHD_FLAGS + _U32.pack(track) + _U32.pack(description),
+        HEAD.pack(20, b"tfdt") + b"\x01\x00\x00\x00" + _U64.pack(dts),
     ]
     return b"".join(parts)
 
@@ -257,27 +267,6 @@ def _moved(run: Run, times: Mapping[int, tuple[int, int, int]]) -> Run:
         for s in run.samples
     ]
     return Run(run.track, tuple(samples))
-
-
-def renewed(block: bytes, sets: bytes) -> bytes:
-    """Whole fragments with `sets` (parameter sets, lengths before them) at the head of each that begins with a keyframe."""
-    made: list[bytes] = []
-    done = 0
-    for moof, end in fragments(block) if sets else ():
-        tracks = runs(block, moof, end)
-        if tracks[0].track != VIDEO or not tracks[0].samples[0].keyframe:
-            continue
-        head = bytearray(block[moof : moof + tracks[0].samples[0].data_at])
-        for number, (traf, _track) in enumerate(_trafs(head, 24, len(head) - HEAD.size)):
-            place = (
-                traf + _TRUN_AT + (24 if number == 0 else 16)
-            )  # the size of the first picture, or where the sound lies
-            _U32.pack_into(head, place, _U32.unpack_from(head, place)[0] + len(sets))
-        mdat = len(head) - HEAD.size
-        _U32.pack_into(head, mdat, _U32.unpack_from(head, mdat)[0] + len(sets))
-        made += [block[done:moof], bytes(head), sets]
-        done = moof + len(head)
-    return b"".join([*made, block[done:]])
 
 
 def first_dts(block: bytes) -> int:

@@ -17,7 +17,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from redshank.clock import US_PER_S
 from redshank.errors import StoreError
@@ -26,14 +26,17 @@ from redshank.media.rtp import parameter_sets
 from redshank.media.segment import AUDIO, VIDEO
 from redshank.model import Segment, StreamFormat
 from redshank.playback.footage import Footage, NoFootage
-from redshank.playback.fragment import Damaged, cut, first_dts, renewed
+from redshank.playback.fragment import Damaged, cut, first_dts
 from redshank.playback.header import Head, Timing, make_head, make_index, read_head
+from redshank.playback.lump import together
 from redshank.playback.plan import Piece, Plan, keyframes
-from redshank.playback.stretch import Place, Renewed, Stretch, moved, scaled
+from redshank.playback.stretch import Place, Stretch, scaled
 
 LOOKED_AT = 120
 """So many files are looked for before anything is promised; of a longer range only those at its ends."""
-MOST_PIECES = 65_535
+MOST_PIECES = 50_000
+MOST_STEPS = 2048
+"""So many entries has the index beside those for each file: of a long range each is for more than a group of pictures."""
 FILE_FRAGMENTS = 1 << 13
 """More than a file has (at most 120 s of fragments, one a picture at worst)."""
 MARGIN_US = US_PER_S
@@ -46,7 +49,7 @@ class Part:
 
     intro: bytes
     """Fragments made for the beginning of the range."""
-    stretch: Stretch | Renewed | None
+    stretch: Stretch | None
     outro: bytes
     """Fragments made for its end."""
 
@@ -112,10 +115,11 @@ def make_movie(plan: Plan, footage: Footage) -> Movie:
     plan, lost = present(plan, footage)
     tracks = Tracks(_heads(plan.pieces, footage))
     plan = replace(plan, pieces=tuple(piece for piece in plan.pieces if piece.segment.setup in tracks.setups))
-    layout = make_layout(plan.pieces, footage, tracks)
-    sizes = [layout.size(number) for number in range(len(plan.pieces))]
+    layout = make_layout(plan, footage, tracks)
+    entries = [layout.entries(number) for number in range(len(plan.pieces))]
+    sizes = [sum(size for size, _ticks in one) for one in entries]
     head = make_head(tracks.entries, Timing(plan.pieces[0].start, plan.length, layout.shown[0]))
-    head += make_index([(size, _ticks(piece)) for size, piece in zip(sizes, plan.pieces, strict=True)])
+    head += make_index(_joined(entry for one in entries for entry in one))
     return Movie(plan, head, lost, tracks.silent, list(accumulate(sizes, initial=len(head))), layout)
 
 
@@ -205,6 +209,8 @@ class Loose:
     high: int
     """The bytes of the file that are left as they are; low == high: none."""
     outro: bytes
+    turns: int = 0
+    """Wall time at which the outro is shown first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,34 +226,54 @@ class Layout:
     """By setup: put before each keyframe."""
     tracks: Tracks
     footage: Footage
+    step: int
+    """µs of a fragment, at least."""
 
-    def size(self, number: int) -> int:
-        """Bytes of a part."""
+    def entries(self, number: int) -> list[tuple[int, int]]:
+        """Of the index, for a part: bytes and ticks of each fragment it will have."""
         piece = self.pieces[number]
-        if number in self.ends or self.sets[piece.segment.setup]:
-            return self.part(number).size
-        return piece.to - piece.offset
+        if number not in self.ends and self.step >= piece.end - piece.start and not self.sets[piece.segment.setup]:
+            return [(piece.to - piece.offset, _ticks(piece))]
+        part = self.part(number)
+        if not part.size:
+            return [(0, _ticks(piece))]
+        found = [(piece.start, len(part.intro))] if part.intro else []
+        if part.stretch:
+            found += [(time, part.stretch.sized(low, high)) for time, low, high in part.stretch.lumps]
+        if part.outro:
+            found.append((self.ends[number].turns, len(part.outro)))
+        inside = (min(max(time, piece.start), piece.end) - piece.start for time, _size in found[1:])
+        borders = [0, *(scaled(since, VIDEO_SCALE) for since in inside), _ticks(piece)]
+        ticks = [max(0, end - begin) for begin, end in pairwise(borders)]
+        return list(zip((size for _time, size in found), ticks, strict=True))
 
     def part(self, number: int) -> Part:
         piece = self.pieces[number]
         setup, begins = piece.segment.setup, self.shown[number] - (piece.start - piece.segment.start)
         place = self.tracks.place(setup, number * FILE_FRAGMENTS, begins, self.shown[0])
         loose = self.ends.get(number) or Loose(b"", piece.offset, piece.to, b"")
-        return _placed(piece, loose, place, self.footage, self.sets[setup])
+        plain = Stretch(piece.segment, loose.low, loose.high, self.footage, place, self.step, self.sets[setup])
+        stretch = plain if loose.low < loose.high else None
+        if not loose.intro and not loose.outro:
+            return Part(b"", stretch, b"")
+        intro, outro = (together(end, place.change, self.sets[setup]) for end in (loose.intro, loose.outro))
+        return Part(intro, stretch, outro)
 
 
-def make_layout(pieces: Sequence[Piece], footage: Footage, tracks: Tracks) -> Layout:
+def make_layout(plan: Plan, footage: Footage, tracks: Tracks) -> Layout:
+    pieces = plan.pieces
     ends: dict[int, Loose] = {}
     for number, piece in enumerate(pieces):
         if number == 0 or piece.cut or piece.start > piece.segment.start:
             ends[number] = _loose(piece, footage, tracks.head(piece.segment.setup), number == 0)
     lengths = (piece.end - piece.start for piece in pieces)
     shown = list(accumulate(lengths, initial=_begins(pieces[0], ends[0], tracks)))
-    return Layout(pieces, ends, shown, {setup: tracks.sets(setup) for setup in tracks.setups}, tracks, footage)
+    sets = {setup: tracks.sets(setup) for setup in tracks.setups}
+    return Layout(pieces, ends, shown, sets, tracks, footage, plan.length // MOST_STEPS)
 
 
 def _loose(piece: Piece, footage: Footage, head: Head, is_first: bool) -> Loose:
-    low, high = piece.offset, piece.to
+    low, high, turns = piece.offset, piece.to, 0
     begins_anew = piece.start > piece.segment.start or (is_first and AUDIO in head.formats)
     if not begins_anew and not piece.cut:
         return Loose(b"", low, high, b"")
@@ -255,11 +281,11 @@ def _loose(piece: Piece, footage: Footage, head: Head, is_first: bool) -> Loose:
     if begins_anew:
         low = next((at for time, at in keys if time >= piece.start + MARGIN_US and at <= high), high)
     if piece.cut:
-        high = max((at for time, at in keys if time <= piece.end - MARGIN_US), default=low)
+        turns, high = max(((time, at) for time, at in keys if time <= piece.end - MARGIN_US), default=(0, low))
     if low >= high:
         return Loose(_ends(piece, (piece.offset, piece.to), footage, head), low, low, b"")
     intro, outro = ((piece.offset, low), (high, piece.to))
-    return Loose(_ends(piece, intro, footage, head), low, high, _ends(piece, outro, footage, head))
+    return Loose(_ends(piece, intro, footage, head), low, high, _ends(piece, outro, footage, head), turns)
 
 
 def _ends(piece: Piece, span: tuple[int, int], footage: Footage, head: Head) -> bytes:
@@ -294,13 +320,15 @@ def _begins(piece: Piece, part: Loose, tracks: Tracks) -> int:
     return piece.start - piece.segment.start - (-early * US_PER_S // VIDEO_SCALE)
 
 
-def _placed(piece: Piece, part: Loose, place: Place, footage: Footage, sets: bytes) -> Part:
-    plain = Stretch(piece.segment, part.low, part.high, footage, place)
-    stretch = None if part.low >= part.high else Renewed(plain, sets) if sets else plain
-    if not part.intro and not part.outro:
-        return Part(b"", stretch, b"")
-    intro, outro = (moved(renewed(end, sets), place.change) for end in (part.intro, part.outro))
-    return Part(intro, stretch, outro)
+def _joined(entries: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Entries of the index; one without bytes belongs to the one before it, or to the next."""
+    made: list[tuple[int, int]] = []
+    for size, ticks in entries:
+        if made and not (size and made[-1][0]):
+            made[-1] = made[-1][0] + size, made[-1][1] + ticks
+        else:
+            made.append((size, ticks))
+    return made
 
 
 def _ticks(piece: Piece) -> int:

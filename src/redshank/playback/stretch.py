@@ -1,4 +1,4 @@
-"""Fragments of one segment file as they lie on the disk, moved into another file's numbers and times while they are read. Blocks.
+"""Fragments of one segment file, put together to larger ones with another file's numbers and times while they are read. Blocks.
 
 Groups of pictures are the unit of trust: what is damaged or cannot be read becomes free space up to the next keyframe, always the same
 bytes from whichever place reading begins.
@@ -6,9 +6,9 @@ bytes from whichever place reading begins.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from redshank.clock import US_PER_S
@@ -16,12 +16,10 @@ from redshank.errors import StoreError
 from redshank.media.segment import AUDIO, VIDEO
 from redshank.model import Segment
 from redshank.playback.footage import Footage
-from redshank.playback.fragment import HEAD, Change, Damaged, patched, renewed
+from redshank.playback.fragment import Change, Damaged, patched
 from redshank.playback.header import Head
+from redshank.playback.lump import BLOCK, PEEK, Window, lump
 from redshank.playback.plan import keyframes
-
-BLOCK = 1 << 20
-_ZEROS = bytes(64 * 1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,104 +67,81 @@ class Stretch:
     to: int
     footage: Footage
     place: Place
+    step: int = 0
+    """Groups of pictures are put together to lumps of at least so many µs."""
+    sets: bytes = b""
+    """Parameter sets to put before every keyframe: where a movie holds more than one kind of pictures, since FFmpeg (and with it
+    Chromium) does not look at a fragment's sample entry."""
 
     @property
     def size(self) -> int:
-        return self.to - self.offset
-
-    def blocks(self, low: int, high: int) -> Iterator[bytes]:
-        """Bytes [low, high) of the stretch. Never raises: see the module."""
-        if low >= high:
-            return
-        borders = [self.offset, *(at for _time, at in keyframes(self.segment) if self.offset < at < self.to)]
-        at = borders[bisect_right(borders, self.offset + low) - 1]
-        low, high = self.offset + low, self.offset + high
-        for block in self._from(at, [*borders, self.to]):
-            end = at + len(block)
-            if low < end:
-                yield block if low <= at and end <= high else block[max(0, low - at) : high - at]
-            at = end
-            if at >= high:
-                return
-
-    def _from(self, at: int, borders: list[int]) -> Iterator[bytes]:
-        change = self.place.change
-        while at < self.to:
-            block, ahead = self._block(at, borders, change)
-            if not block:
-                border = borders[bisect_right(borders, at)]
-                self.footage.damage(self.segment, f"bytes {at} to {border} are damaged")
-                yield from _free(border - at)
-                at = border
-                continue
-            yield block
-            at += len(block)
-            yield from self._plain(at, ahead)
-            at += ahead
-
-    def _block(self, at: int, borders: list[int], change: Change) -> tuple[bytes, int]:
-        """The next whole boxes, and how many bytes of the last one lie behind them; nothing when there is damage at `at`."""
-        for size in (min(BLOCK, self.to - at), borders[bisect_right(borders, at)] - at):
-            try:
-                block = self.footage.read(self.segment, at, min(BLOCK, size))
-                found, used = patched(block, self.to - at, change)
-            except StoreError:
-                continue
-            return found, max(0, used - len(block))
-        return b"", 0
-
-    def _plain(self, at: int, size: int) -> Iterator[bytes]:
-        """The rest of a large fragment; what cannot be read is zeros."""
-        for begin in range(at, at + size, BLOCK):
-            wanted = min(BLOCK, at + size - begin)
-            try:
-                yield self.footage.read(self.segment, begin, wanted)
-            except StoreError:
-                yield bytes(wanted)
-
-
-@dataclass(frozen=True, slots=True)
-class Renewed:
-    """A stretch with its parameter sets before every keyframe: where a movie holds more than one kind of pictures, since FFmpeg (and
-    with it Chromium) does not look at a fragment's sample entry. Group by group."""
-
-    plain: Stretch
-    sets: bytes
+        return self.sized(self.offset, self.to)
 
     @property
-    def size(self) -> int:
-        return self.plain.size + len(self.sets) * len(self._borders)
+    def lumps(self) -> list[tuple[int, int, int]]:
+        """Wall time at which each is shown, and its bytes in the file."""
+        if self.segment.end - self.segment.start <= self.step:
+            return [(self.segment.start, self.offset, self.to)]
+        found: list[tuple[int, int]] = []
+        for time, at in keyframes(self.segment):
+            if self.offset <= at < self.to and (not found or time - found[-1][0] >= self.step):
+                found.append((time, at))
+        ends = [*(at for _time, at in found[1:]), self.to]
+        return [(time, at, end) for (time, at), end in zip(found, ends, strict=True)]
 
-    @property
-    def _borders(self) -> list[int]:
-        plain = self.plain
-        return [plain.offset, *(at for _time, at in keyframes(plain.segment) if plain.offset < at < plain.to)]
+    def sized(self, low: int, high: int) -> int:
+        """Bytes that these of the file become."""
+        return high - low + (len(self.sets) * (len(self._borders(low, high)) - 1) if self.sets else 0)
+
+    def _borders(self, low: int, high: int) -> list[int]:
+        """Where groups of pictures begin and end."""
+        return [low, *(at for _time, at in keyframes(self.segment) if low < at < high), high]
 
     def blocks(self, low: int, high: int) -> Iterator[bytes]:
-        """As of `Stretch`."""
+        """Bytes [low, high) of the stretch, in blocks of about BLOCK. Never raises: see the module."""
+        waiting: list[bytes | memoryview] = []
+        ready = 0
+        for block in self._blocks(low, high):
+            waiting.append(block)
+            ready += len(block)
+            if ready >= BLOCK:
+                yield b"".join(waiting)
+                waiting, ready = [], 0
+        if waiting:
+            yield b"".join(waiting)
+
+    def _blocks(self, low: int, high: int) -> Iterator[bytes | memoryview]:
         begins = 0
-        for at, end in pairwise([*self._borders, self.plain.to]):
-            size = end - at + len(self.sets)
+        for _time, at, end in self.lumps:
+            size = self.sized(at, end)
             if begins < high and begins + size > low:
-                yield self._group(at, end)[max(0, low - begins) : high - begins]
+                yield from self._lump(at, end, low - begins, high - begins)
             begins += size
 
-    def _group(self, at: int, end: int) -> bytes:
-        plain = self.plain
-        try:
-            data = plain.footage.read(plain.segment, at, end - at)
-            made = moved(renewed(data, self.sets), plain.place.change)
-        except StoreError as error:
-            plain.footage.damage(plain.segment, str(error))
-            made = b""
-        size = end - at + len(self.sets)
-        return made if len(made) == size else b"".join(_free(size))
+    def _lump(self, at: int, end: int, low: int, high: int) -> Iterator[bytes | memoryview]:
+        """Of the lump made of [at, end), its bytes [low, high)."""
+        window = Window(partial(self.footage.read, self.segment), end, BLOCK if end - at <= BLOCK else PEEK)
+        begins = 0
+        for part in self._parts(window, at, end):
+            wanted = part[max(0, low - begins) : max(0, high - begins)]
+            begins += len(part)
+            if isinstance(wanted, bytes):
+                yield wanted
+                continue
+            while wanted:
+                try:
+                    block: bytes | memoryview = window.some(wanted.start, BLOCK)[: len(wanted)]
+                except StoreError:
+                    block = bytes(min(BLOCK, len(wanted)))
+                yield block
+                wanted = wanted[len(block) :]
 
-
-def _free(size: int) -> Iterator[bytes]:
-    """A `free` box of so many bytes, at least 8."""
-    yield HEAD.pack(size, b"free")
-    left = size - HEAD.size
-    while left > 0:
-        yield _ZEROS[: min(left, len(_ZEROS))]
-        left -= len(_ZEROS)
+    def _parts(self, window: Window, at: int, end: int) -> list[bytes | range]:
+        made = lump(window, at, end, self.place.change, self.sets, self.sized(at, end))
+        if made.whole:
+            return list(made.parts)
+        borders = self._borders(at, end)
+        if len(borders) > 2:
+            return [part for pair in pairwise(borders) for part in self._parts(window, *pair)]
+        self.footage.damage(self.segment, f"bytes {at} to {end} are damaged")
+        return list(made.parts)
