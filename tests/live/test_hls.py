@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from redshank.live.hls import SEGMENTS, LiveHls, Window
+from redshank.live.hls import MOST_BYTES, SEGMENTS, LiveHls, Window
 from redshank.live.room import LiveRoom
 from redshank.media.codec_config import VIDEO_SCALE
 from redshank.media.live import Fragment, Init
 from tests.harness.clocks import FakeClock
+from tests.harness.footage import cached_clip
 from tests.live.filming import until
+from tests.playback.recording import packets_of
 
 INIT = Init(b"ftyp", "h264", "avc1.640016", 640, 360, False)
 PART = VIDEO_SCALE // 5
@@ -91,13 +93,48 @@ class Nothing:
     def unwatch(self, camera: str, stream: str) -> None: ...
 
 
+async def film(room: LiveRoom, clock: FakeClock, clip_s: int, first: int = 0) -> None:
+    """A clip as a camera sends it, its clock beside."""
+    packets = packets_of(cached_clip(clip_s, gop_s=1), clock.now(), "yard", "main")[0]
+    for number, packet in enumerate(packets, first):
+        clock.advance(0.1)
+        room.offer(replace(packet, mono_ns=clock.mono_ns(), time=clock.now(), seq=number))
+        for _ in range(9):  # every task on the way to the window has its turn
+            await asyncio.sleep(0)
+
+
 async def test_a_window_ends_when_nobody_asks_any_more(clock: FakeClock) -> None:
     room = LiveRoom(Nothing(), clock)
     hls = LiveHls(room, clock)
     asked = asyncio.ensure_future(hls.window("yard", "main"))
     await until(lambda: room.viewers("yard", "main"))
-    clock.advance(16)
-    assert await asked is None
+    await film(room, clock, 20)
+    assert await asked is not None, "there were seconds of it while somebody asked"
+    await until(lambda: not room.viewers("yard", "main"))
+    await hls.stop()
+    await room.stop()
+
+
+async def test_a_window_ends_when_nothing_comes_any_more_however_often_it_is_asked_for(clock: FakeClock) -> None:
+    room = LiveRoom(Nothing(), clock)
+    hls = LiveHls(room, clock)
+    asked = asyncio.ensure_future(hls.window("yard", "main"))
+    await until(lambda: room.viewers("yard", "main"))
+    await film(room, clock, 8)
+    window = await asked
+    assert window is not None
+    assert (await hls.window("yard", "main")) is window
+    for _ in range(3):
+        clock.advance(4)
+        window.asked_ns = clock.mono_ns()
+    await until(lambda: not window.alive)
     assert not room.viewers("yard", "main")
     await hls.stop()
     await room.stop()
+
+
+async def test_numbers_go_on_when_a_segment_is_too_large_to_be_kept() -> None:
+    made = Window()
+    for number in range(3):
+        await made.add(replace(fragment(number, gop=1000), data=bytes(MOST_BYTES // 2 + 1)))
+    assert [one.number for one in made.segments] == [1]

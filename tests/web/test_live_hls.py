@@ -11,10 +11,13 @@ from pathlib import Path
 import httpx
 
 from redshank.live.hls import LiveHls
+from redshank.live.room import LiveRoom
+from redshank.process.upstream import Upstream
+from redshank.web.app import make_app
 from tests.harness.fake_camera import FakeCamera
 from tests.harness.footage import cached_clip
 from tests.live.filming import CLOCK, Filming, filming, until
-from tests.web.serving import place
+from tests.web.serving import client, place
 from tests.web.test_living import numbers, served
 
 HLS = "/api/live/yard/hls"
@@ -91,3 +94,14 @@ async def test_what_cannot_be_is_refused_and_what_comes_next_is_waited_for(tmp_p
             assert set(refused.values()) == {400, 404}, refused
             assert (await client.get("/api/live/none/hls/master.m3u8")).status_code == 404
             assert film.room.viewers("yard", "main") == 1
+
+
+def test_a_camera_that_is_switched_off_gives_nothing_and_says_so(tmp_path: Path) -> None:
+    with place(tmp_path) as here:
+        off = {name: replace(camera, enabled=False) for name, camera in here.site.cameras().items()}
+        hls = LiveHls(LiveRoom(Upstream(), CLOCK), CLOCK)
+        app = make_app(replace(here.site, cameras=lambda: off), replace(here.rooms, live_hls=hls))
+        with client(app) as asked:
+            answer = asked.get(f"{HLS}/main/index.m3u8")
+    assert answer.status_code == 503
+    assert "switched off" in answer.text

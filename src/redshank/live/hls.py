@@ -1,6 +1,7 @@
 """Low-latency HLS (RFC 8216bis) from the fragments every live viewer shares: for players that take nothing but HLS. Event loop only.
 
-A window begins with the first request for a stream and ends when none has come for a while. Fragments are its parts; a segment ends
+A window begins with the first request for a stream and ends when none has come for a while, or no fragment has: what stands still would
+look like now. Fragments are its parts; a segment ends
 at the first keyframe after SEGMENT_S. Requests for what is about to be made wait for it.
 """
 
@@ -30,6 +31,8 @@ IDLE_S = 15.0
 """Without a request for so long a window ends."""
 LOOK_S = 1.0
 """Between looks whether somebody still asks, when nothing comes."""
+QUIET_S = 10.0
+"""Without a fragment for so long a window ends."""
 WAIT_S = 10.0
 """So long a request waits for what is not there yet."""
 HOLE = VIDEO_SCALE // 10
@@ -63,9 +66,12 @@ class Window:
         self.segments: deque[Segment] = deque()
         """The last one grows."""
         self.asked_ns = 0
-        """When somebody last asked."""
+        """When somebody last asked …"""
+        self.came_ns = 0
+        """… and a fragment last came."""
         self._inits: dict[int, Init] = {}
         self._next_init = 0
+        self._next_number = 0
         self._broken = 0
         """Breaks that have left the window."""
         self._target = VIDEO_SCALE // 4
@@ -111,8 +117,9 @@ class Window:
         if last is None or fragment.init is not self._inits[last.init]:
             self._inits[self._next_init] = fragment.init
             self._next_init += 1
-        number = last.number + 1 if last else 0
-        self.segments.append(Segment(number, self._next_init - 1, last is not None and self._breaks(last, fragment)))
+        breaks = last is not None and self._breaks(last, fragment)
+        self.segments.append(Segment(self._next_number, self._next_init - 1, breaks))
+        self._next_number += 1
 
     # -- what is asked for
 
@@ -215,7 +222,7 @@ class LiveHls:
         window = self._windows.get(key)
         if window is None:
             window = self._windows[key] = Window()
-            window.asked_ns = self._clock.mono_ns()
+            window.asked_ns = window.came_ns = self._clock.mono_ns()
             self._start(self._fill(key, window))
         window.asked_ns = self._clock.mono_ns()
         return window if await window.until(1, 0) else None
@@ -226,16 +233,39 @@ class LiveHls:
         task.add_done_callback(self._tasks.discard)
 
     async def _fill(self, key: tuple[str, str], window: Window) -> None:
-        """Until nobody asks any more."""
+        """Until nobody asks any more, or nothing comes any more."""
         try:
             async with self._room.watch(*key) as viewer:
-                while window.alive and self._clock.mono_ns() - window.asked_ns < IDLE_S * NS_PER_S:
-                    if not await _next(viewer, window):
+                while (
+                    window.alive and self._since_s(window.asked_ns) < IDLE_S and self._since_s(window.came_ns) < QUIET_S
+                ):
+                    if not await self._next(viewer, window):
                         break
         finally:
             if self._windows.get(key) is window:
                 del self._windows[key]
             await window.end()
+
+    async def _next(self, viewer: Viewer[Fragment], window: Window) -> bool:
+        """One fragment, if one comes soon. False: no more."""
+        try:
+            async with asyncio.timeout(LOOK_S):
+                fragment = await viewer.next()
+        except TimeoutError:
+            return True
+        if fragment is None:
+            return False
+        window.came_ns = self._clock.mono_ns()
+        await window.add(fragment)
+        return True
+
+    def _since_s(self, then_ns: int) -> float:
+        return (self._clock.mono_ns() - then_ns) / NS_PER_S
+
+    def why(self, camera: str, stream: str) -> str:
+        """What a stream that gives nothing suffers from; empty when nothing is known."""
+        state = self._room.state(camera, stream)
+        return f"{state.status}: {state.reason}" if state is not None and state.reason else ""
 
     def forget(self, camera: str) -> None:
         """It is private now: its windows are empty at once."""
@@ -250,16 +280,3 @@ class LiveHls:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _next(viewer: Viewer[Fragment], window: Window) -> bool:
-    """One fragment, if one comes soon. False: no more."""
-    try:
-        async with asyncio.timeout(LOOK_S):
-            fragment = await viewer.next()
-    except TimeoutError:
-        return True
-    if fragment is None:
-        return False
-    await window.add(fragment)
-    return True

@@ -21,11 +21,13 @@ routes = APIRouter(prefix="/api/live/{camera}/hls")
 
 async def _window(request: Request, site: Site, camera: str, stream: Stream) -> Window:
     """Raises Problem."""
-    stream_of(site, camera, stream)
+    if not stream_of(site, camera, stream).enabled:
+        raise Problem(503, "no picture comes from the camera at the moment: it is switched off")
     hls: LiveHls = there(request.app.state.rooms.live_hls, "live view")
     window = await hls.window(camera, stream)
     if window is None:
-        raise Problem(503, "no picture comes from the camera at the moment", {"Retry-After": "2"})
+        why = hls.why(camera, stream) or "nothing comes from it"
+        raise Problem(503, f"no picture comes from the camera at the moment: {why}", {"Retry-After": "2"})
     return window
 
 
