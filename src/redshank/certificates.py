@@ -1,9 +1,9 @@
 """HTTPS on the local network: a certificate authority of this installation's own, and the server's certificate signed by it.
 
-    <data>/tls/authority.pem   offered for download; a device that trusts it shows no warning
-    <data>/tls/authority.key   0600; may only sign names and addresses of local networks (name constraints, RFC 5280 §4.2.1.10),
+    <data>/keys/tls/authority.pem   offered for download; a device that trusts it shows no warning
+    <data>/keys/tls/authority.key   0600; may only sign names and addresses of local networks (name constraints, RFC 5280 §4.2.1.10),
                                so that whoever stole it could not pretend to be anything on the internet
-    <data>/tls/server.{pem,key}  made anew when addresses change and in good time before it ends
+    <data>/keys/tls/server.{pem,key}  made anew when addresses change and in good time before it ends
 
 Blocks (files, key generation); called in a thread. A crash between two files leaves a pair that does not match: it is made anew.
 """

@@ -16,7 +16,7 @@ from pathlib import Path
 from redshank.clock import Clock
 from redshank.config import history
 from redshank.config.document import Place, Problem
-from redshank.config.load import Loaded, find, load
+from redshank.config.load import Loaded, find, load, own_place
 from redshank.config.rescue import rescue
 from redshank.errors import ConfigError
 
@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 
 LAST_GOOD = "last-good.yaml"
 LOOK_S = 2.0
-DEFAULT = Path("redshank.yaml")
-"""Where `redshank init` writes."""
 Seen = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -53,7 +51,7 @@ class Configuration:
     @property
     def path(self) -> Path:
         """The file that is read, or that is to be made."""
-        return (find(self._given, self._environ) or DEFAULT).absolute()
+        return (find(self._given, self._environ) or own_place(self._environ)).absolute()
 
     def seen(self) -> Seen:
         """Changes when the file or its secrets.yaml do: time, size and number of each."""

@@ -39,7 +39,7 @@ class Page:
 
     def __init__(self, config: Callable[[], Config], folder: Path, show: Show, clock: Clock) -> None:
         self._config = config
-        self._folder = folder / "tls"
+        self._folder = folder / "keys" / "tls"
         self._show = show
         self._clock = clock
         self._names = LOOPBACK

@@ -15,7 +15,7 @@ from tests.harness.broker import free_port
 
 def _client(program: Program, address: str) -> httpx.Client:
     """Of a device that trusts the authority."""
-    trusted = ssl.create_default_context(cafile=str(program.data / "tls" / "authority.pem"))
+    trusted = ssl.create_default_context(cafile=str(program.data / "keys" / "tls" / "authority.pem"))
     return httpx.Client(base_url=address, verify=trusted, timeout=30, trust_env=False)
 
 

@@ -22,7 +22,7 @@ from redshank.config import history, splice
 from redshank.config.diff import unified
 from redshank.config.document import MAX_CHARS, Place, Problem, Text, Tree, parse
 from redshank.config.edit import Edit, Plain, edited, plain
-from redshank.config.load import PREFIX, Loaded, find, load_text
+from redshank.config.load import PREFIX, Loaded, find, load_text, own_place
 from redshank.config.schema import Config
 from redshank.config.shape import expanded, translated
 from redshank.config.veil import hoist, unveil, values, veil
@@ -133,7 +133,7 @@ class Editor:
     ) -> None:
         """given: `--config`. data: the data folder. reload: makes the running site use the file."""
         self._environ, self._clock, self._difference, self._reload = environ, clock, difference, reload
-        self._path = find(given, environ) or _first_place(environ)
+        self._path = find(given, environ) or own_place(environ)
         self._history = data / history.FOLDER
         self._one = threading.Lock()
         self._pending: tuple[str, ...] = ()
@@ -326,11 +326,6 @@ class Editor:
         for name, secret in secrets.items():
             text = splice.put(text, (name,), secret)
         history.write(path, text.encode())
-
-
-def _first_place(environ: Mapping[str, str]) -> Path:
-    home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".config")
-    return home / "redshank/redshank.yaml"
 
 
 def _decoded(content: bytes) -> str:

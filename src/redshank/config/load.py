@@ -55,9 +55,14 @@ def find(given: Path | None, environ: Mapping[str, str]) -> Path | None:
         return given
     if environ.get("REDSHANK_CONFIG"):
         return Path(environ["REDSHANK_CONFIG"])
-    home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".config")
-    places = [Path("redshank.yaml"), home / "redshank/redshank.yaml", Path("/etc/redshank/redshank.yaml")]
+    places = [Path("redshank.yaml"), own_place(environ), Path("/etc/redshank/redshank.yaml")]
     return next((place for place in places if place.is_file()), None)
+
+
+def own_place(environ: Mapping[str, str]) -> Path:
+    """The user's own file, where the page makes one when there is none."""
+    home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".config")
+    return home / "redshank/redshank.yaml"
 
 
 def load(path: Path | None, environ: Mapping[str, str], folder: Path | None = None) -> Loaded:
