@@ -388,3 +388,19 @@ async def test_what_a_camera_sent_before_it_went_still_becomes_rows_and_nothing_
         assert (site.library.trouble, site.library.running, site.library.settings(["yard"])) == ({}, {}, [])
         await eventually(lambda: clock.now() - START > 120 * US_PER_S, clock, 1.0)
         assert site.library.trouble == {}
+
+
+async def test_who_shows_a_camera_hears_that_it_is_private_without_a_capture_process(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with running(store, clock, tmp_path) as site:
+        told = list[str]()
+        site.library.on_private = told.append
+        site.capture.there = False
+        for private in (True, False, True):
+            store.write(lambda conn, on=private: ledger.set_private(conn, "", on, None)).result()
+            await eventually(lambda on=private: bool(site.library.silent(["yard"])) is on, clock, 0.5)
+            clock.advance(3)
+            await eventually(lambda: True, clock)
+        await eventually(lambda: len(told) == 2, clock, 0.5)
+    assert told == ["yard", "yard"]

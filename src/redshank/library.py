@@ -63,6 +63,8 @@ class _Camera:
     activity: Activity = field(default_factory=Activity)
     told: tuple[Mode, bool] | None = None
     """Mode and private as capture heard them last."""
+    private: bool = False
+    """As was told last to who shows it."""
     kept: int = 0
     """Newest time capture was told to keep."""
     alerts: set[str] = field(default_factory=set)
@@ -93,6 +95,8 @@ class Library:
         """What is wrong, by what it is about; for the status."""
         self.buffers: dict[str, Mapping[str, object]] = {}
         """By volume: what capture says of what waits for the disk."""
+        self.on_private: Callable[[str], None] = lambda _camera: None
+        """Told of each camera that becomes private, whether or not there is a capture process that could say so."""
         self._store = store
         self._clock = clock
         self._volumes: Mapping[str, Volume] = {}
@@ -341,6 +345,9 @@ class Library:
 
     def _tell_mode(self, name: str, camera: _Camera) -> None:
         wanted = self._wanted(name)
+        if wanted[1] and not camera.private:
+            self.on_private(name)
+        camera.private = wanted[1]
         if wanted != camera.told and self._say(
             name, Note("record", {"camera": name, "mode": wanted[0], "private": wanted[1]})
         ):

@@ -93,6 +93,7 @@ class Show:
         self.rtc = Rtc(Links(s.living.room, self.films, process, self._rtc_worker.tell, self._rtc_waiting, s.clock))
         # A camera that becomes private is forgotten by whoever may still hold a picture of it.
         s.living.room.forgets += [self.films.forget, self.stills.forget, self.rtc.forget]
+        s.recordings.library.on_private = s.living.room.forget
         self.orders = Orders(s.store, s.clock, s.folder / "exports", self._export)
         self.prober = Prober(supervisor, self.studio, lambda: s.config().security.allow_targets)
         self.examiner = Examiner(s.hub.vision.values, self._no_model, s.config)

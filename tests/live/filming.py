@@ -32,6 +32,8 @@ class Filming:
         self._streams = streams
         self._cameras = tuple(dict.fromkeys(camera for camera, _ in streams))
         self.states: dict[tuple[str, str], CameraState] = {}
+        self.silent: tuple[str, ...] = ()
+        """Private cameras, as a capture process that begins is told."""
         self.offered = 0
         """Packets that have come to the hub so far."""
         self.asked: list[tuple[str, str, str]] = []
@@ -67,7 +69,7 @@ class Filming:
             for (camera, stream), url in self._streams.items()
         ]
         targets = tuple(urlsplit(url).netloc.rpartition("@")[2] for url in self._streams.values())
-        return SETTINGS.dump_json(CaptureSettings(tuple(streams), self.capture.starts + 1, targets))
+        return SETTINGS.dump_json(CaptureSettings(tuple(streams), self.capture.starts + 1, targets, silent=self.silent))
 
     async def _heard(self, note: Note) -> None:
         if note.kind == "state":

@@ -103,3 +103,15 @@ async def test_a_camera_that_becomes_private_is_forgotten_at_once() -> None:
                     done, _ = await asyncio.wait({waits}, timeout=0.4)
                     assert not done
                     waits.cancel()
+
+
+async def test_a_camera_that_became_private_while_there_was_no_capture_process_is_forgotten() -> None:
+    with FakeCamera() as camera:
+        async with filming({YARD: camera.url}) as here, here.room.watch(*YARD) as viewer:
+            await take(viewer, 3)
+            told = list[str]()
+            here.room.forgets.append(told.append)
+            here.silent = ("yard",)
+            here.kill()
+            await until(lambda: told)
+    assert told == ["yard"]

@@ -198,6 +198,11 @@ class Fanout:
                 self._heard = now, mono_ns
             self._silent = on
 
+    @property
+    def silent(self) -> bool:
+        """Whether nobody is given anything."""
+        return self._silent
+
     def _private(self, packet: Packet) -> bool:
         """Whether it shows what was there before silence ended; later than can be, it does not: the clock was set back."""
         now, mono_ns = self._heard

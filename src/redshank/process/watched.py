@@ -1,8 +1,8 @@
 """What people watch live, in capture: packets of the streams the hub asks for, from the newest keyframe on. Event loop only.
 
 The hub says `watch` and `unwatch {camera, stream}`. It gets `sound {camera, stream, n}` where a stream has sound, packets (see
-`process.wire`), and `private {camera}` behind the last packet before a camera became private. When it does not take them they wait in
-the fan-out's bounded queue, under the name `live`, and are dropped to the next keyframe.
+`process.wire`), and `private {camera}` behind the last packet before a camera became private, and at the beginning for each that is.
+When it does not take them they wait in the fan-out's bounded queue, under the name `live`, and are dropped to the next keyframe.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Watched:
     async def run(self) -> None:
         """Until the hub is gone."""
         sending = asyncio.ensure_future(self._send())
+        for camera in sorted({camera for (camera, _stream), fanout in self._fanouts.items() if fanout.silent}):
+            self.private(camera)
         try:
             with contextlib.suppress(PipeBroken):
                 while True:
