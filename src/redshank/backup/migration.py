@@ -12,7 +12,7 @@ from redshank.clock import Clock
 from redshank.errors import StoreError
 from redshank.store.schema import HEAD
 
-FITS = {"0001": "0.1"}
+FITS = {"0001": "0.1", "0002": "0.1"}
 """Schema → the last release that works with it, of every schema before the newest."""
 
 
