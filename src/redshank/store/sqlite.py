@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from redshank.errors import DiskFull, StoreError
@@ -85,11 +86,19 @@ def engines(path: Path) -> tuple[Engine, Engine]:
     reader = create_engine(
         f"sqlite:///{path}", pool_size=STAY, max_overflow=more, connect_args={"check_same_thread": False}
     )
+    reader.dialect.statement_compiler = writer.dialect.statement_compiler = _WithHints
     event.listen(writer, "connect", _open_writer)
     event.listen(writer, "begin", _begin_write)
     event.listen(reader, "connect", _open_reader)
     event.listen(reader, "begin", _begin_read)
     return writer, reader
+
+
+class _WithHints(SQLiteCompiler):
+    """`with_hint(table, "INDEXED BY …", "sqlite")` comes into the statement: SQLAlchemy leaves it out for SQLite, without a word."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        return text
 
 
 def settings(conn: Connection) -> dict[str, str]:

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, false, func, select, true
 
 from redshank.clock import US_PER_S
 from redshank.model import SITE
 from redshank.store.schema import alerts
 from redshank.store.schema_review import reviews, seen_items
-from redshank.store.search import Wanted
+from redshank.store.search import MARKS, Wanted
 
 SHORT_US = 8 * 24 * 3600 * US_PER_S
 """A range up to so long is counted by time."""
@@ -93,26 +93,25 @@ def _values(kind: Kind, name: str) -> Iterable[str]:
 
 
 def _kinds(conn: Connection, wanted: Wanted, site: str) -> Counter[Kind]:
-    """Of everything, and of the few that people said something of."""
+    """Of everything, less what people said something of, and that again as they said it."""
     a, r, s = alerts.c, reviews.c, seen_items.c
     of_alert = and_(r.site == site, r.kind == "alert", r.item == a.id)
     mine = and_(s.site == site, s.user == wanted.user, s.kind == "alert", s.item == a.id)
-    found: Counter[Kind] = Counter()
-    for *names, count in conn.execute(_all(wanted, site)):
-        found[_kind(names)] += count
-    said = [a[name] for name in NAMES]
-    seen = _in_range(select(*said, a.id, func.coalesce(r.mark, "")), wanted, site)
+    mark, names = func.coalesce(r.mark, ""), [a[name] for name in NAMES]
+    seen = _in_range(select(*names, true(), mark, func.count()), wanted, site).group_by(*names, mark)
     seen = seen.select_from(seen_items.join(alerts, mine).outerjoin(reviews, of_alert))
-    marked = _in_range(select(*said, a.id, r.mark), wanted, site).where(r.mark != "")
-    marked = marked.select_from(reviews.join(alerts, of_alert))
-    known: dict[str, tuple[list[Any], bool, str]] = {}
-    for *names, id, mark in conn.execute(marked):
-        known[id] = names, False, mark
-    for *names, id, mark in conn.execute(seen):
-        known[id] = names, True, mark
-    for names, reviewed, mark in known.values():
-        found[_kind(names)] -= 1
-        found[_kind(names, reviewed, mark or "none")] += 1
+    marked = _in_range(select(*names, false(), r.mark, func.count()), wanted, site).group_by(*names, r.mark)
+    marked = marked.select_from(reviews.join(alerts, of_alert).outerjoin(seen_items, mine))
+    marked = marked.where(r.mark.in_(MARKS), s.item.is_(None)).with_hint(
+        reviews, "INDEXED BY reviews_by_mark", "sqlite"
+    )
+    found: Counter[Kind] = Counter()
+    for *said, count in conn.execute(_all(conn, wanted, site)):
+        found[_kind(said)] += count
+    for query in (seen, marked):
+        for *said, reviewed, word, count in conn.execute(query):
+            found[_kind(said)] -= count
+            found[_kind(said, bool(reviewed), word or "none")] += count
     return +found
 
 
@@ -121,11 +120,21 @@ def _kind(names: list[Any], reviewed: bool = False, mark: str = "none") -> Kind:
     return Kind(camera, label, rule, severity, state, tuple(zones), reviewed, mark)
 
 
-def _all(wanted: Wanted, site: str) -> Select[Any]:
+def _all(conn: Connection, wanted: Wanted, site: str) -> Select[Any]:
     columns = [alerts.c[name] for name in NAMES]
     query = _in_range(select(*columns, func.count()), wanted, site).group_by(*columns)
-    short = wanted.start is not None and (wanted.end or wanted.start) - wanted.start <= SHORT_US
-    return query.with_hint(alerts, f"INDEXED BY alerts_{'by_time' if short else 'counts'}", "sqlite")
+    return query.with_hint(
+        alerts, f"INDEXED BY alerts_{'by_time' if _short(conn, wanted, site) else 'counts'}", "sqlite"
+    )
+
+
+def _short(conn: Connection, wanted: Wanted, site: str) -> bool:
+    """A range without an end goes to the newest alert."""
+    if wanted.start is None:
+        return False
+    newest = select(func.max(alerts.c.opened)).where(alerts.c.site == site)
+    end = wanted.end if wanted.end is not None else conn.execute(newest).scalar()
+    return end is None or end - wanted.start <= SHORT_US
 
 
 def _in_range(query: Select[Any], wanted: Wanted, site: str) -> Select[Any]:
