@@ -16,7 +16,8 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 
 from redshank.web import shell
 from redshank.web.answer import Problem
-from redshank.web.app import HEADER_S, listen, make_app, serve
+from redshank.web.app import listen, make_app, serve
+from redshank.web.crowd import HEADER_S
 from redshank.web.guard import guard
 from tests.web.serving import Place, client, place
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI, Request
 
-from redshank.web import shell
-from redshank.web.limit import BODY
+from redshank.web import answer, shell
+from redshank.web.app import listen, serve
+from redshank.web.limit import BODY, Limit
 from redshank.web.rooms import Rooms
 from tests.web.serving import client, place
 
@@ -44,6 +47,31 @@ def test_what_turns_out_too_large_is_refused_while_it_comes(strangers: httpx.Cli
     with contextlib.suppress(httpx.WriteError):  # it had heard enough
         assert strangers.post("/api/login", content=endless(), headers=headers).status_code in (400, 413, 503)
     assert strangers.get("/healthz").status_code == 200
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    """rel:S21: SOCKETS of them would be all that there can be."""
+    app = FastAPI()
+    answer.install(app)
+
+    @app.post("/")
+    async def read(request: Request) -> int:
+        return len(await request.body())
+
+    app.add_middleware(Limit, patience_s=0.05)
+    with place(tmp_path) as here:
+        app.state.site = here.site
+    listening = listen("127.0.0.1", 0)
+    task = asyncio.create_task(serve(app, listening))
+    reader, writer = await asyncio.open_connection(*listening.getsockname())
+    writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{")
+    async with asyncio.timeout(10):
+        said = await reader.read()
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert b"application/problem+json" in said
+    writer.close()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 FOLLOWED = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}

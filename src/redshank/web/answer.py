@@ -38,6 +38,7 @@ _TITLES = {
     403: "Not allowed",
     404: "There is no such thing",
     405: "Not in this way",
+    408: "It did not come in time",
     409: "It has changed meanwhile",
     413: "Too much at once",
     415: "Not of a kind that is read here",

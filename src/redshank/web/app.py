@@ -13,9 +13,7 @@ import ssl
 import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, FastAPI
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from redshank.clock import Clock
 from redshank.errors import ConfigError
 from redshank.web import (
     alert,
@@ -55,6 +53,7 @@ from redshank.web import (
     updates,
     whep,
 )
+from redshank.web.crowd import SOCKETS, Shared, watch
 from redshank.web.front import Make, welcome
 from redshank.web.guard import Wall, failed, guard
 from redshank.web.heavy import room
@@ -66,15 +65,11 @@ log = logging.getLogger(__name__)
 
 THREADS = 8
 """For routes that block on database or disk."""
-SOCKETS = 200
-"""Connections at once; more are told to come back."""
 MESSAGE = 1 << 16
 """Bytes a browser may say at once through a socket."""
 UNSENT = 1 << 17
 """Bytes the kernel takes for a connection beyond what is on its way."""
 STOP_S = 2
-HEADER_S = 10.0
-"""So long, at most twice as long, a connection may take to say what it wants."""
 NEIGHBOURS = 50
 """Ports tried after the wanted one."""
 
@@ -182,7 +177,7 @@ async def serve(app: FastAPI, listening: socket.socket, tls: ssl.SSLContext | No
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
     task = asyncio.ensure_future(server.serve(sockets=[] if tls else [listening]))
     taking = asyncio.ensure_future(welcome(listening, _protocol(server), tls)) if tls else None
-    closing = asyncio.ensure_future(_close_half_open(server, app.state.site.clock))
+    closing = asyncio.ensure_future(watch(server, app.state.site.clock))
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -200,7 +195,7 @@ async def serve(app: FastAPI, listening: socket.socket, tls: ssl.SSLContext | No
 def _settings(app: FastAPI, proxies: str) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=Shared,
         ws="websockets-sansio",
         ws_max_size=MESSAGE,
         ws_per_message_deflate=False,
@@ -232,19 +227,3 @@ def _protocol(server: uvicorn.Server) -> Make:
         return made
 
     return make
-
-
-async def _close_half_open(server: uvicorn.Server, clock: Clock) -> None:
-    """Else SOCKETS connections that never ask anything are all that there can be. The server itself only watches over those that have
-    asked once."""
-    before: dict[H11Protocol, object] = {}
-    while True:
-        await clock.sleep(HEADER_S)
-        there = [one for one in server.server_state.connections if isinstance(one, H11Protocol)]
-        idle: dict[H11Protocol, object] = {
-            one: one.cycle for one in there if one.cycle is None or one.cycle.response_complete
-        }
-        for one in idle.keys() & before.keys():
-            if idle[one] is before[one]:
-                one.transport.close()
-        before = idle
