@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from redshank.clock import US_PER_S, rfc3339
+from redshank.store import coverage, search
 from tests.playback.recording import NOON, numbered
 from tests.web.serving import Everybody, Place, client, place
 from tests.web.watched import Watched, only
@@ -66,3 +70,18 @@ def test_lanes_of_another_camera_are_not_there(here: Place) -> None:
         assert [lane["camera"] for lane in session.get("/api/lanes", params=span).json()["lanes"]] == ["yard"]
         one, other = (session.get("/api/lanes", params={**span, "camera": name}) for name in ("door", "nowhere"))
     assert (one.status_code, one.text) == (404, other.text)
+
+
+def test_alerts_are_in_the_bucket_they_opened_in_to_the_microsecond(here: Place) -> None:
+    """Seven buckets of 100 µs: their edges are rounded down. One statement counts them, whatever their number is."""
+    edges = coverage.even(NOON, NOON + 100, 7)
+    dice = random.Random(1)
+    times = sorted({*edges[:-1], *(one - 1 for one in edges[1:]), *(NOON + dice.randrange(100) for _ in range(20))})
+    watched = Watched(here.store)
+    for time in times:
+        watched.alert((time - NOON) / US_PER_S)
+    wanted = [sum(a <= time < b for time in times) for a, b in pairwise(edges)]
+    found = here.store.read(partial(search.opened_by, camera="yard", start=NOON, end=NOON + 100, buckets=7))
+    assert found == wanted
+    first = here.store.read(partial(search.opened, camera="yard", start=NOON, end=NOON + 100, limit=3))
+    assert [row.opened for row in first] == times[:3]

@@ -101,11 +101,23 @@ def of_alert(conn: Connection, alert: str, site: str = SITE) -> list[Any]:
     return list(conn.execute(select(e).where(e.c.site == site, e.c.id.in_(row or ())).order_by(e.c.start)).mappings())
 
 
-def opened(conn: Connection, camera: str, start: int, end: int, site: str = SITE) -> list[Any]:
-    """(id, opened, closed, label, severity) of each alert of a camera that opened in [start, end), oldest first."""
+def opened(conn: Connection, camera: str, start: int, end: int, limit: int, site: str = SITE) -> list[Any]:
+    """(id, opened, closed, label, severity) of the first `limit` alerts of a camera that opened in [start, end)."""
     a = alerts.c
     query = select(a.id, a.opened, a.closed, a.label, a.severity).where(a.site == site, a.camera == camera)
-    return list(conn.execute(query.where(a.opened >= start, a.opened < end).order_by(a.opened, a.id)))
+    return list(conn.execute(query.where(a.opened >= start, a.opened < end).order_by(a.opened, a.id).limit(limit)))
+
+
+def opened_by(conn: Connection, camera: str, start: int, end: int, buckets: int, site: str = SITE) -> list[int]:
+    """How many alerts of a camera opened in each of as many even buckets of [start, end), as `coverage.even` has them."""
+    a, counts = alerts.c, [0] * buckets
+    bucket = ((a.opened - (start - 1)) * buckets - 1) // (
+        end - start
+    )  # the last whose edge, rounded down, is not later
+    found = select(bucket, func.count()).where(a.site == site, a.camera == camera, a.opened >= start, a.opened < end)
+    for number, count in conn.execute(found.group_by(bucket)):
+        counts[number] = count
+    return counts
 
 
 # --- a page ----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -91,10 +90,12 @@ def _drawn(site: WebSite, cameras: Sequence[str], wanted: _Range) -> Json:
 def _lane(site: WebSite, camera: str, wanted: _Range) -> Json:
     edges = wanted.edges
     there = site.store.read(partial(coverage.timeline, camera=camera, stream=wanted.stream, edges=edges))
-    opened = site.store.read(partial(search.opened, camera=camera, start=edges[0], end=edges[-1]))
-    counts = [0] * (len(edges) - 1)
-    for row in opened:
-        counts[bisect_right(edges, row.opened) - 1] += 1
+    start, end, buckets = edges[0], edges[-1], len(edges) - 1
+    counts = site.store.read(partial(search.opened_by, camera=camera, start=start, end=end, buckets=buckets))
+    few = sum(counts) <= MOST_ALERTS
+    opened = (
+        site.store.read(partial(search.opened, camera=camera, start=start, end=end, limit=MOST_ALERTS)) if few else ()
+    )
     dots = [
         {
             "id": row.id,
@@ -110,6 +111,6 @@ def _lane(site: WebSite, camera: str, wanted: _Range) -> Json:
         "footage": [round(one.footage, 4) for one in there],
         "motion": [one.motion for one in there],
         "reasons": [one.reason.value if one.reason else None for one in there],
-        "alerts": dots if len(dots) <= MOST_ALERTS else [],
+        "alerts": dots,
         "counts": counts,
     }
