@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from redshank.access.desk import Desk
 from redshank.access.password import Passwords
@@ -36,6 +37,7 @@ from tests.web.watched import Watched
 
 FOOTAGE_S = 40
 GOP_S = 2
+ZONE = "Europe/Berlin"
 RULE = Rule("people", labels=("person",), min_score=0.5, cooldown_s=600)
 
 
@@ -95,8 +97,8 @@ def past(folder: Path, status: Mapping[str, Any] | None = None, log: Path | None
         stack.callback(desk.close)
         trails = Trails(folder / "trails", here.clock)
         stack.callback(trails.close)
-        review = Review(DiskBlobs(folder / "pictures"), trails, lambda: {"people": RULE})
-        here.rooms = Rooms(access=desk, news=News(), review=review, log=log)
+        review = Review(DiskBlobs(folder / "pictures"), trails, lambda: {"people": RULE}, lambda: ZoneInfo(ZONE))
+        here.rooms = Rooms(access=desk, news=News(), review=review, log=log, zone=lambda: ZONE)
         made = Past(here, Watched(here.store), trails, loop.call(admin(desk)))
         session = stack.enter_context(client(here.app, loop))
         made.address = str(session.base_url).rstrip("/")

@@ -32,14 +32,6 @@ export function when(time: Time, now = siteNow()): string {
   return date(at) === date(now) ? clockOf(at) : `${dayOf(at)}, ${clockOf(at)}`;
 }
 
-/** When today began there, ms. */
-export function midnight(now = siteNow()): number {
-  const [hours, minutes, seconds] = secondsOf(now).split(":").map(Number) as [number, number, number];
-  const begun = now - ((hours * 60 + minutes) * 60 + seconds) * 1000 - (now % 1000);
-  // The clock was set since then: on to the right day, back to its beginning.
-  return date(begun) === date(now) ? begun - Number(clockOf(begun).slice(0, 2)) * HOUR : begun + HOUR;
-}
-
 /** "1:05", "2:03:09". */
 export function length(seconds: number): string {
   const s = Math.round(seconds);

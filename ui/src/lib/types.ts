@@ -6,6 +6,8 @@ type Schemas = components["schemas"];
 
 export type Alert = Schemas["Alert"];
 export type Camera = Schemas["CameraItem"];
+/** How much of a day is recorded. */
+export type Day = Schemas["DayShare"];
 export type Event = Schemas["Event"];
 export type Login = Schemas["SessionShown"];
 export type Session = Schemas["SessionState"];

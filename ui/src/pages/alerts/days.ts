@@ -1,14 +1,13 @@
 /** Days as 2026-11-21. Pure but for `today`. */
 
+import { dayAt } from "../../lib/calendar";
+
 const name = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
 const month = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric", timeZone: "UTC" });
 const at = (day: string) => new Date(`${day}T00:00:00Z`);
 const text = (date: Date) => date.toISOString().slice(0, 10);
 
-export function today(): string {
-  const now = new Date();
-  return text(new Date(Date.UTC(now.getFullYear(), now.getMonth(), now.getDate())));
-}
+export const today = (): string => dayAt();
 
 export function later(day: string, days: number): string {
   const then = at(day);

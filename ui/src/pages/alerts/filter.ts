@@ -1,5 +1,6 @@
 /** What the inbox shows, as the address bar says it, as the API is asked for it, and as a sentence. Pure. */
 
+import { dayAt, hourAt, instant } from "../../lib/calendar";
 import type { Query } from "../../lib/api";
 import { texts } from "../../texts";
 
@@ -60,21 +61,19 @@ export function line(filter: Filter): string {
   return query.toString();
 }
 
-/** [from, to) in milliseconds; null: open. Days are those of the browser. */
+/** [from, to) in milliseconds; null: open. Days are those of the site. */
 export function range(filter: Filter, now: number): [number | null, number | null] {
   if (filter.day) {
-    const from = new Date(`${filter.day}T00:00`);
-    return [from.getTime(), daysLater(from, 1)];
+    return [instant(filter.day), instant(filter.day, 1)];
   }
-  const today = new Date(now);
-  today.setHours(0, 0, 0, 0);
+  const today = dayAt(now);
   switch (filter.span) {
     case "hour":
       return [now - 3_600_000, null];
     case "today":
-      return [today.getTime(), null];
+      return [instant(today), null];
     case "yesterday":
-      return [daysLater(today, -1), today.getTime()];
+      return [instant(today, -1), instant(today)];
     case "night":
       return night(now);
     case "week":
@@ -88,20 +87,9 @@ export function range(filter: Filter, now: number): [number | null, number | nul
 
 /** The night that is, or else the one that was: from 20:00 to 07:00. */
 function night(now: number): [number, number] {
-  const begins = new Date(now);
-  if (begins.getHours() < NIGHT_FROM) begins.setDate(begins.getDate() - 1);
-  begins.setHours(NIGHT_FROM, 0, 0, 0);
-  const ends = new Date(begins);
-  ends.setDate(ends.getDate() + 1);
-  ends.setHours(NIGHT_TO, 0, 0, 0);
-  return [begins.getTime(), ends.getTime()];
-}
-
-/** Not 24 hours: a day with a change of the clock is longer or shorter. */
-function daysLater(day: Date, days: number): number {
-  const then = new Date(day);
-  then.setDate(then.getDate() + days);
-  return then.getTime();
+  const today = dayAt(now);
+  const begun = hourAt(now) < NIGHT_FROM ? -1 : 0;
+  return [instant(today, begun, NIGHT_FROM), instant(today, begun + 1, NIGHT_TO)];
 }
 
 export function asked(filter: Filter, now: number): Query {

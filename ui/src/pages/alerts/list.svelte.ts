@@ -1,5 +1,6 @@
 /** The cards of the inbox: pages by cursor, news put in place, and nothing that is being read moves. */
 
+import { hourBegun } from "../../lib/calendar";
 import { get, type Query } from "../../lib/api";
 import { itemOfAlert, itemOfEvent, type Alert, type Happening, type Item, type Page, type Said } from "./types";
 
@@ -98,8 +99,7 @@ export class List {
 export function byHour(items: readonly Item[]): { hour: number; items: { item: Item; at: number }[] }[] {
   const groups: { hour: number; items: { item: Item; at: number }[] }[] = [];
   items.forEach((item, at) => {
-    const began = new Date(item.start);
-    const hour = began.setMinutes(0, 0, 0);
+    const hour = hourBegun(Date.parse(item.start));
     const last = groups.at(-1);
     if (last?.hour === hour) last.items.push({ item, at });
     else groups.push({ hour, items: [{ item, at }] });

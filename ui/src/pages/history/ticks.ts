@@ -2,7 +2,7 @@
 
 import { DAY, HOUR, length, MINUTE, SECOND } from "./scale";
 import type { Us, View } from "./types";
-import { clockText, dateText, dayText, instantOf, local, monthText, offsetOf } from "./zone";
+import { clockText, dateText, dayText, instantOf, local, monthText, offsetOf } from "../../lib/zone";
 
 export interface Tick {
   time: Us;

@@ -20,13 +20,6 @@ export interface System {
   storage: Storage;
   complete_today: Record<string, number | null>;
 }
-export interface Day {
-  day: string;
-  start: string;
-  percent: number | null;
-  footage_s: number;
-  gaps_s: Record<string, number>;
-}
 export interface LogLine {
   time: string;
   level: string;

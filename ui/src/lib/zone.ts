@@ -1,8 +1,8 @@
 /** Wall clocks of a time zone: its offset, its words, and which of two equal times it is when the clock is set back. Pure. */
 
-import { HOUR } from "./scale";
-import type { Us } from "./types";
-
+/** Microseconds, UTC. */
+type Us = number;
+const HOUR = 3_600_000_000;
 const QUARTER = HOUR / 4;
 const formats = new Map<string, Intl.DateTimeFormat>();
 const offsets = new Map<string, Us>();
