@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -16,10 +18,11 @@ import pytest
 
 from redshank.clock import US_PER_S, SystemClock
 from redshank.geometry import Polygon
-from redshank.live.film import MOST_RELAYS, Films, Shot, TooMany
+from redshank.live.film import MOST_RELAYS, Films, Running, Shot, TooMany
 from redshank.live.viewer import Viewer
 from redshank.media.codec_config import units
 from redshank.model import Box, Detection, Packet
+from redshank.pipe import Note
 from redshank.playback.studio import StudioProcess
 from redshank.supervisor import Supervisor, Worker
 from tests.harness.footage import Luma, cached_clip, luma_of, read_number
@@ -213,3 +216,38 @@ async def test_only_so_many_relays_run_at_once(kept: Kept) -> None:
     assert MOST_RELAYS == 2
     async with kept.films.relay("c", "main"):
         pass
+
+
+class Told:
+    """A studio that says what the test has it say: `heard` of each film begun."""
+
+    def __init__(self) -> None:
+        self.heard: list[Callable[[Note], None]] = []
+
+    @asynccontextmanager
+    async def film(self, job: str, header: Mapping[str, Any], heard: Callable[[Note], None]) -> AsyncIterator[Running]:
+        self.heard.append(heard)
+        yield Idle()
+
+
+class Idle:
+    async def say(self, kind: str, header: Mapping[str, Any], body: bytes = b"") -> None: ...
+
+    async def over(self) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_what_was_being_made_of_a_camera_that_is_private_is_shown_to_nobody() -> None:
+    studio = Told()
+    films = Films(Cameras(), studio, CLOCK, lambda _camera: ())
+    async with films.shots("yard", "main", 320, 5) as viewer:
+        await until(lambda: studio.heard)
+        studio.heard[0](Note("shot", {"time": 1}, b"waits"))
+        films.forget("yard")
+        studio.heard[0](Note("shot", {"time": 2}, b"was being made"))
+        async with films.shots("yard", "main", 320, 5) as late:
+            await until(lambda: len(studio.heard) == 2)
+            studio.heard[0](Note("shot", {"time": 3}, b"was being made"))
+            studio.heard[1](Note("shot", {"time": 4}, b"again"))
+            assert [shot.data for one in (viewer, late) for shot in await take(one, 1)] == [b"again"] * 2
+    await films.stop()

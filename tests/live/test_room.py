@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from io import BytesIO
 from itertools import pairwise
 
 import av
 
+from redshank.live.room import LiveRoom
 from redshank.live.viewer import Viewer
 from redshank.media.live import Fragment
+from redshank.model import Packet
 from redshank.pipe import Note
+from redshank.process.upstream import Upstream
+from tests.harness.clocks import FakeClock
 from tests.harness.fake_camera import FakeCamera
 from tests.harness.footage import cached_clip, luma_of, read_number
 from tests.live.filming import filming, until
+from tests.playback.recording import packets_of
 
 YARD = ("yard", "main")
 
@@ -115,3 +122,40 @@ async def test_a_camera_that_became_private_while_there_was_no_capture_process_i
             here.kill()
             await until(lambda: told)
     assert told == ["yard"]
+
+
+async def test_what_is_transcoded_is_forgotten_too(clock: FakeClock) -> None:
+    """Also what a muxer holds, which is no fragment yet."""
+    room, given = LiveRoom(Upstream(), clock), asyncio.Queue[Packet]()
+    packets = packets_of(cached_clip(4, gop_s=1), clock.now(), "yard", "sub")[0]
+
+    @asynccontextmanager
+    async def transcode(_camera: str, _stream: str) -> AsyncIterator[AsyncIterator[Packet]]:
+        yield aiter_of(given)
+
+    async def give(first: int, last: int) -> None:
+        for packet in packets[first:last]:
+            clock.advance(0.1)
+            given.put_nowait(replace(packet, mono_ns=clock.mono_ns()))
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    room.transcode = transcode
+    async with room.transcoded("yard", "sub", sound=False) as viewer:
+        await give(0, 21)  # the last one is a keyframe
+        room.forget("yard")
+        waits = asyncio.ensure_future(viewer.next())
+        await give(31, 36)
+        assert not waits.done(), "pictures of before, or none to begin with"
+        private_ns = clock.mono_ns()
+        await give(30, 36)
+        fragment = await waits
+        assert fragment is not None
+        assert fragment.keyframe
+        assert fragment.mono_ns > private_ns
+    await room.stop()
+
+
+async def aiter_of(queue: asyncio.Queue[Packet]) -> AsyncIterator[Packet]:
+    while True:
+        yield await queue.get()

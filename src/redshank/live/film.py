@@ -13,6 +13,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Ma
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import count
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -36,6 +37,10 @@ NEWEST = Bounds(0.0, 8 << 20)
 """Of a viewer of JPEGs: who has not taken the last one gets the next instead."""
 AGAIN_S = 1.0
 MOST_FPS, LEAST_FPS = 10.0, 1.0
+
+
+class Forgotten(RedshankError):
+    """A film ends because its camera is private now."""
 
 
 class TooMany(RedshankError):
@@ -137,11 +142,11 @@ class Films:
             yield aiter(viewer)
 
     def forget(self, camera: str) -> None:
-        """It is private now: nothing of it that waits is shown to anybody."""
+        """It is private now: nothing of it that waits, or is being made, is shown to anybody."""
         for films in (self._shots, self._relays):
             for order, film in films.items():
                 if order.camera == camera:
-                    film.share.forget()
+                    film.forget()
 
     async def stop(self) -> None:
         """End every film. Idempotent."""
@@ -172,12 +177,20 @@ class _Film(Generic[T]):
         self.wanted: list[float] = []
         """Shots a second, of each viewer."""
         self.users = 0
+        self._forgotten = asyncio.Event()
         self.task = asyncio.get_running_loop().create_task(self._run())
+
+    def forget(self) -> None:
+        """What is there goes, and so does what the studio is making or its decoder holds: the film begins anew."""
+        self.share.forget()
+        self._forgotten.set()
 
     async def _run(self) -> None:
         while True:
             try:
                 await self._once()
+            except* Forgotten:
+                pass
             except* RedshankError as trouble:
                 reason = str(trouble.exceptions[0])
                 log.warning("a live film is begun again", extra={"camera": self._order.camera, "reason": reason})
@@ -185,12 +198,14 @@ class _Film(Generic[T]):
 
     async def _once(self) -> None:
         o, films = self._order, self._films
+        self._forgotten = forgotten = asyncio.Event()
         async with (
             films.room.packets(o.camera, o.stream) as packets,
-            films.studio.film(o.job, self._settings(), self._on_note) as film,
+            films.studio.film(o.job, self._settings(), partial(self._on_note, forgotten)) as film,
             asyncio.TaskGroup() as group,
         ):
             group.create_task(film.over())
+            group.create_task(_end_at(forgotten))
             group.create_task(self._feed(packets, film))
 
     def _settings(self) -> dict[str, Any]:
@@ -202,8 +217,9 @@ class _Film(Generic[T]):
         found = self._films.seen(self._order.camera) if self._order.boxes else ()
         return [[one.label, one.score, one.box.x1, one.box.y1, one.box.x2, one.box.y2] for one in found]
 
-    def _on_note(self, note: Note) -> None:
-        self.share.offer(*self._picture(note, self._films.clock.mono_ns()))
+    def _on_note(self, forgotten: asyncio.Event, note: Note) -> None:
+        if not forgotten.is_set():
+            self.share.offer(*self._picture(note, self._films.clock.mono_ns()))
 
     async def _feed(self, packets: AsyncIterable[Packet], film: Running) -> None:
         told, form = self._settings(), None
@@ -244,6 +260,11 @@ def _on(films: dict[Order, _Film[T]], order: Order, most: int, make: Callable[[]
         if not film.users:
             del films[order]
             film.task.cancel()
+
+
+async def _end_at(forgotten: asyncio.Event) -> None:
+    await forgotten.wait()
+    raise Forgotten("its camera is private")
 
 
 def _shot(note: Note, now_ns: int) -> tuple[Shot, bool]:

@@ -26,6 +26,7 @@ class Line:
         self.sound: StreamFormat | None = None
         """As far as is known."""
         self._lost = 0
+        self._forgotten_ns = -1
 
     def offer(self, packet: Packet) -> None:
         if packet.format.kind == "audio":
@@ -33,7 +34,9 @@ class Line:
         self._packets.offer(packet, starts(packet))
         for muxer, share in self._films.values():
             for fragment in muxer.add(packet):
-                share.offer(fragment, fragment.keyframe)
+                # A muxer holds the newest pictures until it knows how long they last: longer than they may be shown.
+                if fragment.mono_ns > self._forgotten_ns:
+                    share.offer(fragment, fragment.keyframe)
 
     def expect(self, sound: StreamFormat | None) -> None:
         """What sound there is, told before its first packet."""
@@ -75,6 +78,7 @@ class Line:
 
     def forget(self) -> None:
         """Nothing that came so far is shown any more."""
+        self._forgotten_ns = self._clock.mono_ns()
         self._packets.forget()
         for _, share in self._films.values():
             share.forget()

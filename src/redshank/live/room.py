@@ -55,8 +55,8 @@ class LiveRoom:
         self._upstream = upstream
         self._lines: dict[tuple[str, str], Line] = {}
         self._leaving: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._made: set[Viewer[Fragment]] = set()
-        """Who watches what is transcoded."""
+        self._made: list[tuple[str, Line]] = []
+        """Camera and line of what is transcoded, one per viewer."""
 
     # -- for viewers
 
@@ -88,14 +88,15 @@ class LiveRoom:
         """The same for a browser that cannot play what the camera sends. Raises what `transcode` raises."""
         assert self.transcode is not None
         line = Line(self.clock)
+        made = camera, line
         async with self.transcode(camera, stream) as packets:
             with line.fragments(sound) as viewer:
-                self._made.add(viewer)
+                self._made.append(made)
                 task = asyncio.get_running_loop().create_task(_pump(packets, line))
                 try:
                     yield viewer
                 finally:
-                    self._made.discard(viewer)
+                    self._made.remove(made)
                     task.cancel()
                     await asyncio.wait({task})
 
@@ -129,7 +130,8 @@ class LiveRoom:
 
     def forget(self, camera: str) -> None:
         """It is private now: nothing of it that waits is shown to anybody."""
-        for (name, _stream), line in self._lines.items():
+        lines = [(name, line) for (name, _stream), line in self._lines.items()]
+        for name, line in (*lines, *self._made):
             if name == camera:
                 line.forget()
         for forget in self.forgets:
@@ -139,8 +141,8 @@ class LiveRoom:
         """End every viewer. Idempotent."""
         for line in self._lines.values():
             line.end()
-        for viewer in self._made:
-            viewer.end()
+        for _camera, line in self._made:
+            line.end()
         leaving = list(self._leaving.values())
         for task in leaving:
             task.cancel()
