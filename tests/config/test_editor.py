@@ -170,6 +170,76 @@ def test_a_hidden_secret_is_in_no_comment(tmp_path: Path) -> None:
     assert "rtsp://a:canary@" in site.text
 
 
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# password: canary", "  # smtp_password = 'canary'", '# "bot_token": "canary canary"', "x: 1 # pwd=canary", "# API-KEY:canary",
+        "#   passwd : canary # canary", "# Secret_2: |\n#   nothing",
+    ],
+)  # fmt: skip
+def test_a_secret_in_a_comment_is_not_shown(tmp_path: Path, line: str, broken: bool) -> None:
+    site = Site(tmp_path, FILE + line + "\n" + ("\tbroken: [\n" if broken else ""))
+    shown = site.editor.read().text
+    assert "canary" not in shown
+    assert len(shown.splitlines()) == len(site.text.splitlines())
+    if not broken:
+        site.editor.save(site.editor.version(), Change(text=shown.replace("fps: 5", "fps: 4")), "ann")
+        assert site.text == FILE.replace("fps: 5", "fps: 4") + line + "\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "smtp_password: canary", "bot_token: 'canary'", "a: {password: canary, b: 1}", "password: |\n  canary\n\n  canary",
+        "- password: >-\n    canary\n  user: me", "password:\n  canary", "api-key : canary",
+    ],
+)  # fmt: skip
+def test_a_secret_in_what_is_no_yaml_is_not_shown(tmp_path: Path, lines: str) -> None:
+    shown = Site(tmp_path, FILE + lines + "\n\tbroken: [\n").editor.read().text
+    assert "canary" not in shown
+    assert shown.count("\n") == (FILE + lines + "\n\tbroken: [\n").count("\n")
+    assert ("user: me" in shown) == ("user: me" in lines)
+
+
+TWO = """\
+cameras:
+  a:
+    url: rtsp://10.0.0.1/
+    password: secretA
+  b:
+    url: rtsp://10.0.0.2/
+    password: secretB
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ('  a:\n    url: rtsp://10.0.0.1/\n    password: "***"\n  b:\n    url: rtsp://10.0.0.2/', "  b:\n    url: rtsp://10.0.0.9/"),
+        ("  a:\n    url: rtsp://10.0.0.1/", "  c:\n    url: rtsp://6.6.6.6/"),
+        ("    url: rtsp://10.0.0.1/\n    password", "    url: rtsp://10.0.0.1/\n    friendly_name: x\n  c:\n    password"),
+    ],
+)  # fmt: skip
+def test_a_hidden_secret_is_given_to_nobody_else(tmp_path: Path, was: str, now: str) -> None:
+    site = Site(tmp_path, TWO)
+    shown = site.editor.read().text
+    assert was in shown
+    with pytest.raises(ConfigError, match=r"type the secret again|written out"):
+        site.editor.save(site.editor.version(), Change(text=shown.replace(was, now)), "ann")
+    assert site.text == TWO
+
+
+def test_a_hidden_block_does_not_become_a_name(tmp_path: Path) -> None:
+    text = "cameras:\n  a:\n    url: rtsp://10.0.0.1/\n    password: |-\n      secretA\n"
+    site = Site(tmp_path, text)
+    shown = site.editor.read().text
+    moved = shown.replace("password: |", "friendly_name: |")
+    assert moved != shown
+    with pytest.raises(ConfigError, match="type the secret again"):
+        site.editor.save(site.editor.version(), Change(text=moved), "ann")
+
+
 def test_mistakes_that_were_there_before_do_not_stop_an_edit_but_new_ones_do(tmp_path: Path) -> None:
     site = Site(tmp_path, FILE + "  width: nonsense\nodd: 1\n")
     site.save(fps(4))

@@ -27,11 +27,14 @@ HIDDEN = "***"
 Path: TypeAlias = tuple[str | int, ...]
 _REFERENCE = re.compile(r"\$\{[A-Za-z_]\w*(?::-(?P<default>[^}]*))?\}|\{FRIGATE_[A-Z0-9_]+\}", re.ASCII)
 _COMMENT = re.compile(r"(?:(?<=[ \t\n])|^)#[^\r\n]*")
-_FIELD = re.compile(r"(?im)^(?P<head>[^#\n]*?\b(?:pass|password|token|secret|key)\s*:\s*)(?P<value>[^\s{\[].*)$")
+_SAID = re.compile(
+    r"""(?i)(?P<head>[\w-]*(?:pass|pwd|token|secret|key\b)[\w-]*["']?[ \t]*[:=])(?P<value>[^\r\n\v\f\x1c-\x1e\x85\u2028\u2029]*)"""
+)
+"""A secret as it may stand in a comment or in what is no YAML: all of the line behind its name."""
 _WORD = re.compile(r"pass|secret|token|\bkey\b", re.IGNORECASE)
 _NAMED = frozenset({"zones", "mask", "privacy_masks", "filters", "logs", "volumes"})
 """Below these, keys are names of the user's."""
-_SLIP = re.compile(r"(?im)^(?P<head>[ \t]*(?:password|secret|token)[ \t]+)[^\s:][^\r\n]*")
+_SLIP = re.compile(r"(?im)^(?P<head>[ \t]*(?:password|secret|token)[ \t]+)[^\s:][^\r\n\v\f\x1c-\x1e\x85\u2028\u2029]*")
 """Without its colon: to YAML it is more of the line before."""
 _STREAMS = re.compile(r"cameras\.[^.]+(\.streams\.[^.]+|(\.ffmpeg)?\.inputs\.\d+)?\.(url|path)")
 
@@ -61,14 +64,14 @@ def veil(text: str) -> str:
         root = compose(text, "")
         places = sorted(_scalars(root), key=lambda one: one[1].start_mark.index) if root is not None else []
     except ConfigError:
-        return _SLIP.sub(rf"\g<head>{HIDDEN}", _FIELD.sub(rf"\g<head>{HIDDEN}", redact(text)))
+        return _SLIP.sub(rf"\g<head>{HIDDEN}", _roughly(redact(text)))
     made, at = [], 0
     starts = [node.start_mark.index for _path, node in places]
     cuts = [(node.start_mark.index, node.end_mark.index, _veiled(text, path, node)) for path, node in places]
     for match in _COMMENT.finditer(text):
         before = bisect_right(starts, match.start()) - 1
         if before < 0 or match.start() >= places[before][1].end_mark.index:
-            cuts.append((match.start(), match.end(), redact(match[0])))
+            cuts.append((match.start(), match.end(), _hushed(redact(match[0]))))
     for start, end, new in sorted(cuts):
         if start >= at:
             made += [text[at:start], new]
@@ -79,24 +82,61 @@ def veil(text: str) -> str:
 def unveil(text: str, before: str) -> str:
     """What came back from who was shown `veil(before)`: lines that are as they were shown get their secrets back.
 
-    Raises ConfigError when a hidden secret is somewhere else now: which one it was cannot be told.
+    Raises ConfigError when a hidden secret is somewhere else now: which one it was cannot be told, or it would go to another.
     """
     if HIDDEN not in text:
         return text
     now, was, hidden = text.splitlines(True), before.splitlines(True), veil(before).splitlines(True)
     assert len(was) == len(hidden)
+    back: set[int] = set()
     for kind, a, b, c, d in SequenceMatcher(None, hidden, now, autojunk=True).get_opcodes():
         if kind == "equal":
             now[c:d] = was[a:b]
+            back.update(c + i for i in range(b - a) if was[a + i] != hidden[a + i])
     made = "".join(now)
-    root = compose(made, "the file")
+    root, known = compose(made, "the file"), _written(before)
     for path, node in _scalars(root) if root is not None else ():
         if (node.value == HIDDEN and is_secret(path)) or ("://" in node.value and HIDDEN in node.value):
             raise ConfigError(
                 f"the file:{node.start_mark.line + 1}: {splice.dotted(path)}: {HIDDEN} stands for what was there: "
                 "on another line it has to be written out"
             )
+        last = node.end_mark.line + (node.end_mark.column > 0)
+        moved = known is not None and (path, node.value) not in known
+        if moved and not back.isdisjoint(range(node.start_mark.line, max(last, node.start_mark.line + 1))):
+            raise ConfigError(
+                f"the file:{node.start_mark.line + 1}: {splice.dotted(path)}: its {HIDDEN} stood elsewhere before: "
+                "type the secret again"
+            )
     return made
+
+
+def _written(text: str) -> set[tuple[Path, str]] | None:
+    """Each value and where it stands; None: it is no YAML, where nothing can be told."""
+    try:
+        root = compose(text, "")
+    except ConfigError:
+        return None
+    return {(path, node.value) for path, node in _scalars(root)} if root is not None else set()
+
+
+def _hushed(text: str) -> str:
+    return _SAID.sub(lambda found: found["head"] + (f" {HIDDEN}" if found["value"].strip() else found["value"]), text)
+
+
+def _roughly(text: str) -> str:
+    """Line by line what is no YAML, with what is indented below a secret's name."""
+    made, column = [], -1
+    for line in text.splitlines(True):
+        said = line.strip()
+        indent = len(line) - len(line.lstrip())
+        if said and column >= 0 and indent > column:
+            made.append(line[:indent] + HIDDEN + line[len(line.rstrip()) :])
+            continue
+        found = _SAID.search(line)
+        column = found.start() if found else column if not said else -1
+        made.append(_hushed(line))
+    return "".join(made)
 
 
 def hoist(text: str, before: str, taken: Mapping[str, str]) -> tuple[str, dict[str, str]]:
