@@ -208,6 +208,8 @@ def cut(block: bytes, starts: Mapping[int, int], ends: Mapping[int, int]) -> byt
     it: also a player that knows no edit list begins within a moment of the start. Raises Damaged.
     """
     found = [(moof, end, runs(block, moof, end)) for moof, end in fragments(block)]
+    if not all(_filled(block, moof, end, tracks) for moof, end, tracks in found):
+        raise Damaged("a fragment's samples are not its data")
     hurried = _hurried([run for _moof, _end, tracks in found for run in tracks], starts.get(VIDEO, 0))
     last = _last_needed(found, ends)
     made: list[bytes] = []
@@ -221,6 +223,16 @@ def cut(block: bytes, starts: Mapping[int, int], ends: Mapping[int, int]) -> byt
             (number,) = _U32.unpack_from(block, moof + 20)
             made.append(make(number, list(zip(kept, data, strict=True)), {VIDEO: 1, AUDIO: 1}))
     return b"".join(made)
+
+
+def _filled(block: bytes, moof: int, end: int, tracks: Sequence[Run]) -> bool:
+    """Whether the samples are all of the fragment's data, one behind the other."""
+    at = HEAD.unpack_from(block, moof)[0] + HEAD.size
+    for sample in (sample for run in tracks for sample in run.samples):
+        if sample.data_at != at:
+            return False
+        at += sample.size
+    return bool(moof + at == end)
 
 
 def _last_needed(found: Sequence[tuple[int, int, list[Run]]], ends: Mapping[int, int]) -> dict[int, int]:
