@@ -223,6 +223,24 @@ async def test_a_connection_that_says_nothing_is_closed() -> None:
         assert await (await connect(server)).closed()
 
 
+async def test_strangers_have_few_places_and_lose_them_whatever_they_say() -> None:
+    settings = ServerSettings(max_strangers=2, login_s=0.5)
+    async with serving(settings=settings, allow=only("right")) as (server, _):
+        login = f"Authorization: Basic {base64.b64encode(b'anna:right').decode()}"
+        guest = await connect(server)
+        assert (await guest.ask("DESCRIBE", "/cam", login))[0] == 200
+        first, second = [await connect(server) for _ in range(2)]
+        assert [(await one.ask("OPTIONS"))[0] for one in (first, second)] == [200, 200]
+        assert await (await connect(server)).closed()
+        assert server.refused == 1
+        assert (await first.ask("DESCRIBE", "/cam"))[0] == 401
+        assert await first.closed()
+        assert await second.closed()
+        assert (await guest.ask("OPTIONS"))[0] == 200
+        again = await connect(server)
+        assert (await again.ask("OPTIONS"))[0] == 200
+
+
 async def watched(feed: Viewers, count: int) -> None:
     """Let the loop run until so many have subscribed."""
     for _ in range(1000):

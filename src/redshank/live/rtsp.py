@@ -31,6 +31,10 @@ STILL_S = 2.0
 """Between looks whether who watches still may."""
 APART_S = 2
 """Sound further away from its pictures belongs to a timeline that is over, or has not begun."""
+STRANGERS = 16
+"""Connections from one address that have not logged in; they hold no place for others …"""
+LOGIN_S = 10.0
+"""… for longer than this."""
 SUB = "_sub"
 
 
@@ -52,7 +56,7 @@ class RtspOut:
         self._room = room
         self._enter = enter
         self._cameras = cameras
-        settings = ServerSettings(host=host, port=port, logins=("basic",))
+        settings = ServerSettings(host, port, max_strangers=STRANGERS, login_s=LOGIN_S, logins=("basic",))
         self._server = Server({}, room.clock, settings, find=self._find)
 
     @property

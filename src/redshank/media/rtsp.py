@@ -64,6 +64,10 @@ class ServerSettings:
     port: int = 0
     """0 takes a free one."""
     max_clients: int = 64
+    max_strangers: int = 64
+    """Of them from one address that were allowed nothing yet …"""
+    login_s: float | None = None
+    """… which they are for so long at most. None: for as long as they talk."""
     idle_s: float = 60
     """A connection that neither plays over TCP nor says anything is closed after this."""
     stall_s: float = 10
@@ -124,7 +128,7 @@ class Server:
         self.hooks = hooks or Hooks()
         self.connections: set[Connection] = set()
         self.refused = 0
-        """Connections closed at once because `max_clients` were there."""
+        """Connections closed at once because `max_clients` or `max_strangers` were there."""
         self.port = self.settings.port
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -155,7 +159,9 @@ class Server:
             await server.wait_closed()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self.connections) >= self.settings.max_clients:
+        peer = _peer(writer)
+        strangers = sum(one.peer == peer and one.stranger for one in self.connections)
+        if len(self.connections) >= self.settings.max_clients or strangers >= self.settings.max_strangers:
             self.refused += 1
             writer.transport.abort()
             return
@@ -174,11 +180,18 @@ class Server:
             self._tasks.discard(task)
 
 
+def _peer(writer: asyncio.StreamWriter) -> str:
+    """Address; empty of one that has gone already."""
+    peername: tuple[str, ...] = writer.get_extra_info("peername") or ("",)
+    return peername[0]
+
+
 class Connection:
     """One viewer's TCP connection: at most one session."""
 
     def __init__(self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writer = writer
+        self.peer = _peer(writer)
         self._server = server
         self._reader = reader
         self._nonce = os.urandom(16).hex()
@@ -191,11 +204,22 @@ class Connection:
         self._sockets: list[asyncio.DatagramTransport] = []
         self._playing: asyncio.Task[None] | None = None
         self._denied = 0
+        self._limit = asyncio.timeout(None)
+        """Runs for strangers, but not while we look whether they are."""
         self._frames: list[bytes] = []
         writer.transport.set_write_buffer_limits(high=_WRITE_HIGH)
 
     async def run(self) -> None:
         """Answer requests until the viewer leaves."""
+        async with asyncio.timeout(self._server.settings.login_s) as self._limit:
+            await self._serve()
+
+    @property
+    def stranger(self) -> bool:
+        """Whether nothing was found for them yet."""
+        return self._found is None
+
+    async def _serve(self) -> None:
         while self._denied < _MAX_DENIED:
             streams_here = self._playing is not None and not self._sockets
             try:
@@ -250,10 +274,12 @@ class Connection:
         login = request.headers.get("authorization", "")
         asked = path, login, f"{request.method} {request.url}" if login.lower().startswith("digest") else ""
         if self._found is None or self._found[0] != asked:
-            peer: str = self.writer.get_extra_info("peername")[0]
             said = login_of(request, self._nonce, self._server.settings.logins)
-            found = await self._server.find(path, said, peer)
+            ends = self._limit.when()
+            self._limit.reschedule(None)
+            found = await self._server.find(path, said, self.peer)
             if isinstance(found, int):
+                self._limit.reschedule(ends)
                 return found
             self._found = asked, found
         return self._found[1]
@@ -297,12 +323,11 @@ class Connection:
     async def _datagrams(self, number: int, codec: str, rtp: int, rtcp: int) -> tuple[_Track, str]:
         """Two sockets that send to the viewer's own address only, whatever the header says."""
         loop = asyncio.get_running_loop()
-        peer: str = self.writer.get_extra_info("peername")[0]
         here: str = self.writer.get_extra_info("sockname")[0]
         made = []
         for port in (rtp, rtcp):
             transport, _ = await loop.create_datagram_endpoint(
-                asyncio.DatagramProtocol, local_addr=(here, 0), remote_addr=(peer, port & 0xFFFF)
+                asyncio.DatagramProtocol, local_addr=(here, 0), remote_addr=(self.peer, port & 0xFFFF)
             )
             made.append(transport)
             self._sockets.append(transport)
