@@ -322,7 +322,7 @@ class Site:
         """Once a second, and when a camera's status changes: the status file and the live view. A disk that refuses stops neither."""
         told = ""
         while True:
-            now = self._reporter.report()
+            now = {**self._reporter.report(), "page": self.page.address}
             if self._view is not None:
                 self._view.show(now)
             try:

@@ -48,7 +48,7 @@ def add(
         _change(store, partial(account.add, user=user), f"new user {name}: {role}")
         typer.echo(f"{name}: added, role {role}")
         if link:
-            typer.echo(_link(store, user, config))
+            typer.echo(_link(store, user, config, data))
 
 
 @app.command("list")
@@ -120,7 +120,7 @@ def remove(name: Name, config: Config = None, data: Data = None) -> None:
 def ticket(name: Name, config: Config = None, data: Data = None) -> None:
     """A link that logs in once, within a day: for a lost password."""
     with _store(config, data) as store:
-        typer.echo(_link(store, _named(store, name), config))
+        typer.echo(_link(store, _named(store, name), config, data))
 
 
 @app.command("audit")
@@ -196,12 +196,15 @@ def _set(store: Store, user: User, **values: Any) -> None:
     _change(store, partial(account.change, id=user.id, values=values), f"user {user.name}: {', '.join(values)}")
 
 
-def _link(store: Store, user: User, config: Path | None) -> str:
+def _link(store: Store, user: User, config: Path | None, data: Path | None) -> str:
+    """Where the page is, if it runs; else where it will be."""
     from functools import partial
+
+    from redshank import status
 
     from redshank.access import account
     from redshank.access.secret import digest, new_secret
-    from redshank.app import read_config
+    from redshank.app import data_folder, read_config
     from redshank.clock import US_PER_S, SystemClock
     from redshank.store.tokens import Ticket
 
@@ -210,7 +213,8 @@ def _link(store: Store, user: User, config: Path | None) -> str:
     _change(store, partial(account.give, one=one), f"log-in link for {user.name}")
     loaded, _problem = read_config(config)
     port = loaded.config.web.port if loaded else 8970
-    page = (loaded.config.public_url if loaded else None) or f"http://localhost:{port}"
+    running = (status.read(data_folder(config, data)) or {}).get("page")
+    page = (loaded.config.public_url if loaded else None) or running or f"http://localhost:{port}"
     return f"{page.rstrip('/')}/#enter={secret}"
 
 
