@@ -30,6 +30,7 @@ PROGRAMS: dict[str, list[str]] = {
     "export": [],
     "record": [],
     "live": [],
+    "page": [],
 }
 
 

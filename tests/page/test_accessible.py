@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,7 @@ def test_no_page_of_the_program_bars_anybody(browser: Browser, tmp_path: Path) -
             f"security: {{allow_targets: ['127.0.0.1:{camera.port}']}}\nweb: {{port: {free_port()}}}\n"
             "rtsp: {enabled: false}\n"
         )
-        with Program(tmp_path / "site", text) as program, program.log_in() as client:
+        with Program(tmp_path / "site", text) as program, closing(program.log_in()) as client:
             eventually(lambda: client.get("/api/alerts").json()["items"], 40, "an alert")
             page = enter(program, browser)
             found = {}
