@@ -201,7 +201,6 @@ def _link(store: Store, user: User, config: Path | None, data: Path | None) -> s
     from functools import partial
 
     from redshank import status
-
     from redshank.access import account
     from redshank.access.secret import digest, new_secret
     from redshank.app import data_folder, read_config
