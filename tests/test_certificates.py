@@ -78,6 +78,35 @@ def test_a_new_server_certificate_is_made_in_time_and_for_new_names_by_the_same_
     assert after[1] == before[1]
 
 
+def test_a_clock_set_back_replaces_nothing_that_devices_trust(tmp_path: Path) -> None:
+    """A machine without a clock of its own begins in 1970."""
+    own(tmp_path, NAMES, NOW)
+    before = chain(tmp_path)
+    own(tmp_path, NAMES, 10**9)
+    assert chain(tmp_path) == before
+    more = Names((*NAMES.hosts, "other.local"), NAMES.addresses)
+    own(tmp_path, more, 10**9)
+    server, authority = chain(tmp_path)
+    assert authority == before[1]
+    assert server.not_valid_before_utc == authority.not_valid_before_utc, "good for whoever has the right time"
+    own(tmp_path, more, NOW + 100 * DAY)
+    assert chain(tmp_path) == [server, authority]
+
+
+def test_an_authority_ends_when_it_has_ended_and_what_was_made_too_early_is_made_anew(tmp_path: Path) -> None:
+    own(tmp_path, NAMES, 10**9)
+    first = chain(tmp_path)
+    own(tmp_path, NAMES, NOW)
+    server, authority = chain(tmp_path)
+    assert authority != first[1]
+    own(tmp_path, NAMES, NOW + 3600 * DAY)
+    assert chain(tmp_path)[1] == authority
+    own(tmp_path, NAMES, NOW + 30 * DAY)
+    assert chain(tmp_path)[0].not_valid_before_utc < server.not_valid_after_utc, "one from the future helps nobody"
+    own(tmp_path, NAMES, NOW + 3651 * DAY)
+    assert chain(tmp_path)[1] != authority
+
+
 @pytest.mark.parametrize("lost", ["authority.key", "authority.pem", "server.key", "server.pem"])
 @pytest.mark.parametrize("how", ["gone", "torn", "another"])
 def test_a_pair_that_does_not_match_is_made_anew(tmp_path: Path, lost: str, how: str) -> None:

@@ -79,13 +79,17 @@ def own(folder: Path, names: Names, now: int) -> ssl.SSLContext:
     moment = datetime.fromtimestamp(now / US_PER_S, UTC)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        authority = _read(folder / "authority", moment)
-        if authority is None:
+        authority = _read(folder / "authority")
+        if authority is None or moment >= authority[0].not_valid_after_utc:
             authority = _authority(moment, names)
             _write(folder / "authority", *authority)
-        server = _read(folder / "server", moment)
-        if server is None or not _covers(server[0], authority[0], names):
-            _write(folder / "server", *_server(authority, names, moment), chain=authority[0])
+        server = _read(folder / "server")
+        # A clock from before the authority was made is wrong (a machine without one of its own begins in 1970): devices trust what is
+        # there, it only cannot be judged.
+        right = moment >= authority[0].not_valid_before_utc
+        if server is None or not _covers(server[0], authority[0], names) or (right and not _lasts(server[0], moment)):
+            made = _server(authority, names, max(moment, authority[0].not_valid_before_utc + EARLY))
+            _write(folder / "server", *made, chain=authority[0])
     except OSError as error:
         raise ConfigError(f"web.lan: the certificate cannot be kept in {folder}: {error.strerror}") from error
     return context(folder / "server.pem", folder / "server.key")
@@ -172,8 +176,8 @@ def _usage(signs: bool) -> x509.KeyUsage:
     )
 
 
-def _read(stem: Path, now: datetime) -> tuple[x509.Certificate, Key] | None:
-    """A pair that belongs together and lasts long enough."""
+def _read(stem: Path) -> tuple[x509.Certificate, Key] | None:
+    """A pair that belongs together."""
     try:
         certificate = x509.load_pem_x509_certificate(stem.with_suffix(".pem").read_bytes())
         key = serialization.load_pem_private_key(stem.with_suffix(".key").read_bytes(), None)
@@ -181,8 +185,12 @@ def _read(stem: Path, now: datetime) -> tuple[x509.Certificate, Key] | None:
         return None
     if not isinstance(key, Key) or key.public_key() != certificate.public_key():
         return None
-    good = certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - timedelta(days=RENEW_DAYS)
-    return (certificate, key) if good else None
+    return certificate, key
+
+
+def _lasts(certificate: x509.Certificate, now: datetime) -> bool:
+    """Long enough."""
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - timedelta(days=RENEW_DAYS)
 
 
 def _covers(server: x509.Certificate, authority: x509.Certificate, names: Names) -> bool:
