@@ -20,7 +20,7 @@ from redshank.access.desk import Desk
 from redshank.archive.orders import Orders
 from redshank.blobs.base import Blobs
 from redshank.clock import Clock
-from redshank.config.editor import Editor, Effect
+from redshank.config.editor import Editor, Outcome
 from redshank.config.schema import Camera, Config
 from redshank.hub import Hub
 from redshank.live.film import Films
@@ -71,7 +71,7 @@ class Subject:
     """Of alerts."""
     status: Callable[[], Mapping[str, Any]]
     reload: Callable[[], Any]
-    """Makes the site use its configuration file again: an awaitable `Effect`."""
+    """Makes the site use its configuration file again: an awaitable `Outcome`."""
 
 
 class Show:
@@ -168,8 +168,8 @@ class Show:
             editor=Editor(s.given, os.environ, s.folder, s.clock, apply.difference, self._reload),
         )
 
-    async def _reload(self) -> Effect:
-        done: Effect = await self._subject.reload()
+    async def _reload(self) -> Outcome:
+        done: Outcome = await self._subject.reload()
         return done
 
     def _why(self, camera: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from redshank.apply import difference
+from redshank.apply import Applied, difference
 from redshank.clock import US_PER_S
 from redshank.config.edit import Edit
 from redshank.config.editor import HEAD, Change, Conflict, Editor, Unfit, Unknown
@@ -320,18 +320,15 @@ def test_of_many_who_save_at_once_one_wins_and_the_file_is_whole(site: Site) -> 
 
 
 async def test_after_a_save_the_running_site_takes_the_file_and_says_what_waits(tmp_path: Path) -> None:
-    @dataclass
-    class Applied:
-        live: tuple[str, ...] = ("detect.fps",)
-        restart: tuple[str, ...] = ("web.port",)
+    done = Applied(("detect.fps",), ("web.port",))
 
     async def reload() -> Applied:
-        return Applied()
+        return done
 
     site = Site(tmp_path)
     editor = Editor(site.path, site.environ, tmp_path / "data", site.clock, difference, reload)
     change = Change(edits=(fps(4), Edit("set", ("web", "port"), 9000)))
     found = await asyncio.to_thread(editor.check, change)
     assert (found.live, found.restart) == (("detect.fps",), ("web.port",))
-    assert await editor.apply() == Applied()
+    assert await editor.apply() == done
     assert (await asyncio.to_thread(editor.read)).pending == ("web.port",)

@@ -147,6 +147,8 @@ class Reloaded:
 
     live: tuple[str, ...] = ()
     restart: tuple[str, ...] = ()
+    used: bool = True
+    problems: tuple[str, ...] = ()
 
 
 def canaries(root: Path) -> None:

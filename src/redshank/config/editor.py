@@ -50,6 +50,20 @@ class Effect(Protocol):
         ...
 
 
+class Outcome(Effect, Protocol):
+    """What became of a file that was saved."""
+
+    @property
+    def used(self) -> bool:
+        """False: the running site goes on as it was."""
+        ...
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why, one line each."""
+        ...
+
+
 class Conflict(ConfigError):
     """The file is another than the one that was edited."""
 
@@ -129,7 +143,7 @@ class Editor:
         data: Path,
         clock: Clock,
         difference: Callable[[Config, Config], Effect] | None = None,
-        reload: Callable[[], Awaitable[Effect]] | None = None,
+        reload: Callable[[], Awaitable[Outcome]] | None = None,
     ) -> None:
         """given: `--config`. data: the data folder. reload: makes the running site use the file."""
         self._environ, self._clock, self._difference, self._reload = environ, clock, difference, reload
@@ -170,7 +184,7 @@ class Editor:
                 self._write(content, draft, who, note)
         return self._candidate(text, draft)
 
-    async def apply(self) -> Effect | None:
+    async def apply(self) -> Outcome | None:
         """On the event loop, after a save: the running site takes the file over. None: nothing runs here."""
         if self._reload is None:
             return None

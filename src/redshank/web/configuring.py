@@ -105,6 +105,10 @@ class Saved(BaseModel):
     applied: list[str]
     pending: list[str]
     problems: list[Wrong]
+    used: bool
+    """False: it is saved, and the running site goes on as it was."""
+    unused: list[str]
+    """Why that is so, one line each."""
 
 
 class Earlier(BaseModel):
@@ -274,6 +278,8 @@ async def _saved(editor: Editor, work: partial[Candidate]) -> object:
         "applied": list(effect.live) if effect is not None else [],
         "pending": pending,
         "problems": said(done.problems),
+        "used": effect is None or effect.used,
+        "unused": list(effect.problems) if effect is not None and not effect.used else [],
     }
 
 

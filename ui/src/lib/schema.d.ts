@@ -964,6 +964,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Labels
+         * @description What the model in use can tell apart; empty before it is here.
+         */
+        get: operations["labels_api_labels_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lanes": {
         parameters: {
             query?: never;
@@ -1238,6 +1258,46 @@ export interface paths {
          * @description Say that something was missed that no item is about.
          */
         post: operations["missed_api_misses_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All Models
+         * @description Those that are stored, and those that can be fetched.
+         */
+        get: operations["all_models_api_models_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model}/pull": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pull
+         * @description One JSON object a line: `done` and `total` bytes, at last `ok` with `id` or `reason`. Only what the catalogue has.
+         */
+        post: operations["pull_api_models__model__pull_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2959,6 +3019,13 @@ export interface components {
             /** Id */
             id: string;
         };
+        /** Labels */
+        Labels: {
+            /** Labels */
+            labels: string[];
+            /** Model */
+            model: string;
+        };
         /**
          * Lane
          * @description One camera. The lists are as long as there are buckets.
@@ -3068,6 +3135,42 @@ export interface components {
             note: string;
             /** Time */
             time: string;
+        };
+        /** Model */
+        Model: {
+            /** About */
+            about: string;
+            /** Bytes */
+            bytes: number;
+            /** Family */
+            family: string;
+            /** Height */
+            height: number;
+            /** Here */
+            here: boolean;
+            /** Id */
+            id: string;
+            /** Labels */
+            labels: string[];
+            /** Licence */
+            licence: string;
+            /** Name */
+            name: string;
+            /** Problem */
+            problem: string;
+            /** Proven */
+            proven: boolean;
+            /** Source */
+            source: string;
+            /** Used */
+            used: boolean;
+            /** Width */
+            width: number;
+        };
+        /** Models */
+        Models: {
+            /** Models */
+            models: components["schemas"]["Model"][];
         };
         /**
          * NewExport
@@ -3304,6 +3407,10 @@ export interface components {
             pending: string[];
             /** Problems */
             problems: components["schemas"]["Wrong"][];
+            /** Unused */
+            unused: string[];
+            /** Used */
+            used: boolean;
             /** Version */
             version: string;
         };
@@ -5370,6 +5477,26 @@ export interface operations {
             };
         };
     };
+    labels_api_labels_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Labels"];
+                };
+            };
+        };
+    };
     lanes_api_lanes_get: {
         parameters: {
             query: {
@@ -5805,6 +5932,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Kept"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    all_models_api_models_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Models"];
+                };
+            };
+        };
+    };
+    pull_api_models__model__pull_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description Validation Error */

@@ -6,6 +6,7 @@ export const setup = {
   undone: "As it was before",
   tooLate: "Something else was changed since: go back in the history of the configuration",
   afterRestart: (keys: readonly string[]) => `${list(keys)} ${keys.length === 1 ? "waits" : "wait"} for a restart.`,
+  notInUse: (why: readonly string[]) => `Saved, but not in use, because of ${why.join("; ")}`,
   pending: (keys: readonly string[]) => `Saved, but used only after a restart: ${list(keys)}.`,
   problems: (n: number) => `The configuration has ${n} ${n === 1 ? "mistake" : "mistakes"}.`,
   lookAtThem: "Look at the text",

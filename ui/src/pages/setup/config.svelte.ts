@@ -65,9 +65,11 @@ class Config {
 
   async restore(version: string, said: string): Promise<boolean> {
     const from = this.now?.version ?? "";
-    await send("POST", `/api/config/history/${version}/restore`, { version: from });
+    const saved = await send<Saved>("POST", `/api/config/history/${version}/restore`, { version: from });
     await this.#changed();
-    toasts.say(said, from ? () => this.#undo(from, version) : undefined);
+    const undo = from ? () => this.#undo(from, version) : undefined;
+    if (saved.used) toasts.say(said, undo);
+    else toasts.say(texts.setup.notInUse(saved.unused), undo, "bad");
     return true;
   }
 
@@ -79,7 +81,9 @@ class Config {
       const saved = await send<Saved>("PUT", "/api/config", { version: before, ...change });
       await this.#changed();
       const again = saved.pending.length ? ` ${texts.setup.afterRestart(saved.pending)}` : "";
-      toasts.say(said + again, before && saved.version !== before ? () => this.#undo(before, saved.version) : undefined);
+      const undo = before && saved.version !== before ? () => this.#undo(before, saved.version) : undefined;
+      if (saved.used) toasts.say(said + again, undo);
+      else toasts.say(texts.setup.notInUse(saved.unused), undo, "bad");
       return true;
     } catch (error) {
       if (error instanceof Problem && error.status === 409) return await this.#ask(error, change, said);

@@ -22,6 +22,8 @@ export interface Saved {
   applied: string[];
   pending: string[];
   problems: Wrong[];
+  used: boolean;
+  unused: string[];
 }
 export interface Checked {
   text: string;
