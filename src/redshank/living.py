@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
+from redshank.access.address import Origin
 from redshank.access.desk import Desk
 from redshank.access.refusal import Refusal
-from redshank.access.who import Verb
+from redshank.access.who import NOBODY, Verb, Who
 from redshank.clock import Clock
 from redshank.live.hls import LiveHls
 from redshank.live.room import LiveRoom
 from redshank.live.rtsp import PORT, Enter, May, RtspOut
 from redshank.model import CameraState
 from redshank.process.upstream import Upstream
+
+log = logging.getLogger(__name__)
 
 
 class Living:
@@ -39,12 +44,24 @@ class Living:
 
 
 def door_of(desk: Desk) -> Enter:
-    """Who may watch by RTSP: accounts, and any name with a token as password."""
+    """Who may watch by RTSP: any name with a token as password, and from this machine itself accounts, whose passwords are worth more
+    than to be sent in clear over a network."""
+
+    async def known(name: str, password: str, address: str) -> Who | None:
+        if Origin(address, direct=True).here:
+            return await desk.vouch(name, password, address)
+        who = await desk.who("", password, address)
+        if who is None:
+            log.warning("rtsp: %s was refused: over the network the password must be an API token with `live`", address)
+            desk.audit.note(replace(NOBODY, address=address), "log-in failed", detail="RTSP without a token")
+        return who
 
     async def enter(name: str, password: str, address: str) -> May | None:
         try:
-            who = await desk.vouch(name, password, address)
+            who = await known(name, password, address)
         except Refusal:
+            return None
+        if who is None:
             return None
 
         async def may(camera: str) -> bool:

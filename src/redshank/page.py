@@ -19,6 +19,7 @@ from redshank import certificates
 from redshank.access.desk import Came
 from redshank.clock import Clock
 from redshank.config.schema import Config
+from redshank.errors import StoreError
 from redshank.invitation import Invitation, ranked, words
 from redshank.living import Living
 from redshank.show import Show
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 ANYWHERE = ""
 LOOK_S = 3600.0
 """So often this machine's names are looked at again, and the certificate is."""
+RTSP_LOOK_S = 3.0
+"""So often we look whether there is an administrator yet, before whom nothing is offered to other programs."""
 TICKET_HOURS = 24.0
 SETUP = "setup"
 
@@ -135,11 +138,19 @@ class Page:
             await desk.setup("demo", secrets.token_urlsafe(24), "", Came(here=True))
         return await desk.ticket("login", (await desk.register()).admins[0].id, TICKET_HOURS)
 
+    async def _owned(self) -> bool:
+        """Whether there is an administrator, as far as can be read."""
+        with contextlib.suppress(StoreError):
+            return bool((await self._show.desk.register()).admins)
+        return False
+
     async def _offer_rtsp(self, living: Living) -> None:
-        """The cameras for other programs; a port that is taken is told and costs nothing else."""
+        """The cameras for other programs, once there is an administrator; a port that is taken is told and costs nothing else."""
         config = self._config()
         if not config.rtsp.enabled:
             return
+        while not await self._owned():
+            await self._clock.sleep(RTSP_LOOK_S)
         host = "0.0.0.0" if config.web.lan else "127.0.0.1"
 
         def streams() -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,79 @@
+"""RTSP out of a site: who is let in with what, from where, and from when on there is anything to be let into."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from redshank.access.desk import Desk
+from redshank.clock import SystemClock
+from redshank.config.schema import Config
+from redshank.living import Living, door_of
+from redshank.page import RTSP_LOOK_S, Page
+from redshank.show import Show
+from tests.access import people
+from tests.access.people import PASSWORD
+from tests.harness.clocks import FakeClock
+from tests.live.filming import until
+
+HERE, LAN = "127.0.0.1", "192.0.2.7"
+
+
+@pytest.fixture
+def desk(tmp_path: Path, clock: FakeClock) -> Iterator[Desk]:
+    with people.desk(tmp_path, clock) as made:
+        yield made
+
+
+async def test_over_the_network_only_tokens_open(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    await people.admin(desk)
+    ann = await people.user(desk, "ann")
+    token = await people.token(desk, ann, ["live"])
+    enter = door_of(desk)
+    assert await enter("ann", PASSWORD, HERE) is not None
+    assert await enter("ann", PASSWORD, "::1") is not None
+    assert await enter("any", token, LAN) is not None
+    assert await enter("any", token, HERE) is not None
+    assert not caplog.records
+    assert await enter("ann", PASSWORD, LAN) is None
+    assert "must be an API token" in caplog.text
+    assert PASSWORD not in caplog.text
+    assert await enter("ann", "wrong", HERE) is None
+
+
+def listens(port: int) -> bool:
+    with closing(socket.socket()) as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def test_nothing_listens_before_there_is_an_administrator(tmp_path: Path, desk: Desk, clock: FakeClock) -> None:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = Config.model_validate({"rtsp": {"port": port}})
+    page = Page(lambda: config, tmp_path, cast(Show, SimpleNamespace(desk=desk)), clock)
+    living = Living(SystemClock(), lambda _camera, _stream: None)
+    offers = asyncio.ensure_future(page._offer_rtsp(living))
+    for _ in range(2):
+        await until(lambda: clock.slept)
+        assert not listens(port)
+        clock.slept.clear()
+        clock.advance(RTSP_LOOK_S)
+    await people.admin(desk)
+
+    def listens_now() -> bool:
+        clock.advance(RTSP_LOOK_S)
+        return listens(port)
+
+    await until(listens_now)
+    offers.cancel()
+    with suppress(asyncio.CancelledError):
+        await offers
+    await living.stop()
