@@ -18,6 +18,7 @@ from redshank.config.schema import Config
 from redshank.living import Living, door_of
 from redshank.page import RTSP_LOOK_S, Page
 from redshank.show import Show
+from redshank.store import audit
 from tests.access import people
 from tests.access.people import PASSWORD
 from tests.harness.clocks import FakeClock
@@ -77,3 +78,18 @@ async def test_nothing_listens_before_there_is_an_administrator(tmp_path: Path, 
     with suppress(asyncio.CancelledError):
         await offers
     await living.stop()
+
+
+async def test_who_looked_at_which_camera_is_noted_once(desk: Desk) -> None:
+    await people.admin(desk)
+    ann = await people.user(desk, "ann")
+    token = await people.token(desk, ann, ["live"], ["yard"])
+    may = await door_of(desk)("any", token, LAN)
+    assert may is not None
+    assert [await may(camera) for camera in ("yard", "yard", "door")] == [True, True, False]
+    desk._store.write(lambda _conn: None).result()  # behind the notes
+    lines = [line for _number, line, _count in desk._store.read(lambda conn: audit.page(conn, audit.Asked(), 99))]
+    seen = [(line.kind, line.who, line.what, line.camera, line.detail, line.address) for line in lines]
+    assert ("token", "script", "live", "yard", "RTSP", LAN) in seen
+    assert ("token", "script", "refused", "door", "RTSP", LAN) in seen
+    assert len([line for line in seen if line[4] == "RTSP"]) == 2

@@ -11,6 +11,7 @@ from redshank.access.desk import Desk
 from redshank.access.refusal import Refusal
 from redshank.access.who import NOBODY, Verb, Who
 from redshank.clock import Clock
+from redshank.errors import StoreError
 from redshank.live.hls import LiveHls
 from redshank.live.room import LiveRoom
 from redshank.live.rtsp import PORT, Enter, May, RtspOut
@@ -59,13 +60,19 @@ def door_of(desk: Desk) -> Enter:
     async def enter(name: str, password: str, address: str) -> May | None:
         try:
             who = await known(name, password, address)
-        except Refusal:
+        except (Refusal, StoreError):
             return None
         if who is None:
             return None
 
+        noted = set[str]()
+
         async def may(camera: str) -> bool:
-            return who.may(Verb.LIVE, camera) and await desk.still(who)
+            allowed = who.may(Verb.LIVE, camera) and await desk.still(who)
+            if camera not in noted:
+                noted.add(camera)
+                desk.audit.note(who, "live" if allowed else "refused", camera, "RTSP")
+            return allowed
 
         return may
 
