@@ -77,8 +77,8 @@ async def mse(
 ) -> None:
     """What the camera sees, now, as fragmented MP4 for Media Source Extensions."""
     rooms = socket.app.state.rooms
-    room: LiveRoom = there(rooms.live, "live view")
     known = camera_of(site, camera).streams
+    room: LiveRoom = there(rooms.live, "live view")
     streams = [one for one in ("main", "sub") if one in known and stream in ("auto", one)]
     if not streams:
         raise Problem(404, "there is no such stream")
