@@ -24,6 +24,8 @@ HERE = 180
 """Of this machine itself."""
 HEADER_S = 10.0
 """So long, at most twice as long, a connection may take to say what it wants."""
+SLOWEST = 10_000
+"""Bytes of an answer that is ready that must be taken within HEADER_S."""
 
 
 def room_for(address: str, others: Iterable[str]) -> bool:
@@ -55,15 +57,22 @@ class Shared(H11Protocol):
 
 
 async def watch(server: uvicorn.Server, clock: Clock) -> None:
-    """Close who says nothing. The server itself only watches over those that have asked once."""
-    before: dict[H11Protocol, object] = {}
+    """Close who says nothing, and who does not take the rest of an answer. The server itself only watches over those that have asked
+    once."""
+    before: dict[H11Protocol, tuple[object, int]] = {}
     while True:
         await clock.sleep(HEADER_S)
         there = [one for one in server.server_state.connections if isinstance(one, H11Protocol)]
-        idle: dict[H11Protocol, object] = {
-            one: one.cycle for one in there if one.cycle is None or one.cycle.response_complete
+        idle = {
+            one: (one.cycle, one.transport.get_write_buffer_size())
+            for one in there
+            if one.cycle is None or one.cycle.response_complete
         }
         for one in idle.keys() & before.keys():
-            if idle[one] is before[one]:
+            (cycle, unsent), (same, more) = idle[one], before[one]
+            if cycle is same and not unsent:
                 one.transport.close()
+            elif cycle is same and unsent > more - SLOWEST:
+                # To close would be to wait until they have taken it.
+                one.transport.abort()
         before = idle
