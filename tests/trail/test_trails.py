@@ -10,7 +10,7 @@ import pytest
 
 from redshank.clock import US_PER_S
 from redshank.model import Observation
-from redshank.trail.pack import HEAD, look, pack
+from redshank.trail.pack import HEAD, MOST_TRACKS, look, pack
 from redshank.trail.read import DAY_US, path_of, records
 from redshank.trail.trails import Trails
 from tests.harness.clocks import FakeClock
@@ -167,3 +167,15 @@ def test_a_block_as_long_as_can_be_fits_its_length() -> None:
     seen, _ = look(observe(0, *crowd), {})
     assert HEAD.unpack_from(pack([replace(seen, time=START + n) for n in range(16)]))[1] < 65_536
     assert START % US_PER_S == 0
+
+
+def test_a_crowd_is_cut_and_a_look_that_cannot_be_written_costs_only_itself(trails: Trails) -> None:
+    crowd = observe(0, *(track(f"id{n}", 0, box=box_at(0.5, 0.5)) for n in range(300)))
+    keep(trails, [crowd, crowd])
+    assert len(trails.looks("door", START, START + DAY_US)[0].points) == MOST_TRACKS
+    keep(trails, walk(1, 5))
+    bad = replace(observe(6), camera="yard", time=1 << 70, motion=0.1)
+    keep(trails, [bad, *walk(7, 400)])
+    trails.close()
+    assert trails.lost == 1
+    assert len(trails.looks("door", START, START + DAY_US)) == 2 + 5 + 400

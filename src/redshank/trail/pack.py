@@ -70,8 +70,9 @@ class Look:
 
 def look(seen: Observation, last: Mapping[str, Point]) -> tuple[Look, dict[str, Point]]:
     """What of an observation is written after `last` (by track, as written), and what is then last. Tracks that are no longer told of
-    have ended."""
-    now = {one.id: Point(one.id, one.label, one.state, one.seen, one.score, one.box) for one in seen.tracks}
+    have ended; those above MOST_TRACKS are left out."""
+    told = seen.tracks[:MOST_TRACKS]
+    now = {one.id: Point(one.id, one.label, one.state, one.seen, one.score, one.box) for one in told}
     gone = [replace(one, state=TrackState.ENDED, seen=False) for id, one in last.items() if id not in now]
     changed = [one for one in now.values() if one.track not in last or _differs(last[one.track], one)]
     written = {one.track: one for one in chain(last.values(), changed) if one.track in now}

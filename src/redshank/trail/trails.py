@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 WAITING = 4000
 """Observations; one more is dropped and counted."""
 SYNC_S = 60.0
+BAD = (struct.error, ValueError, OverflowError)
+"""What a look raises that does not fit what is written."""
 IDLE_US = 10_000_000
 """While nothing moves and nothing is there, one look so often says that somebody looked."""
 POLL_S = 1.0
@@ -70,7 +73,7 @@ class Trails:
         self.dropped = 0
         """Observations that found the queue full."""
         self.lost = 0
-        """Looks the disk refused."""
+        """Looks the disk refused, or that cannot be written down."""
         self._clock = clock
         self._queue: queue.Queue[Observation | None] = queue.Queue(WAITING)
         self._cameras: dict[str, _Open] = {}
@@ -142,13 +145,21 @@ class Trails:
                 self._look_after()
                 continue
             if seen is not None:
-                self._add(seen)
+                self._take(seen)
             self._queue.task_done()
             if seen is None:
                 break
         for camera, one in self._cameras.items():
             self._end(camera, one)
             self._leave(one)
+
+    def _take(self, seen: Observation) -> None:
+        """One that cannot be written down costs nothing but itself."""
+        try:
+            self._add(seen)
+        except BAD as error:
+            self.lost += 1
+            log.error("a look is not kept: camera=%s error=%r", seen.camera, error)
 
     def _add(self, seen: Observation) -> None:
         one = self._cameras.setdefault(seen.camera, _Open())
@@ -169,7 +180,7 @@ class Trails:
 
     def _fits(self, one: _Open, seen: Observation) -> bool:
         first, last = one.looks[0].time, one.looks[-1].time
-        more = len(seen.tracks) + len(one.last)
+        more = min(len(seen.tracks), MOST_TRACKS) + len(one.last)
         return (
             last <= seen.time < first + BLOCK_US
             and len(one.looks) < MOST_LOOKS
@@ -193,11 +204,12 @@ class Trails:
         try:
             self._append(camera, one, pack(one.looks))
             self._trouble = ""
-        except OSError as error:
+        except (OSError, *BAD) as error:
             self.lost += len(one.looks)
             if self._trouble != str(error):
                 self._trouble = str(error)
-                log.error("trails are not kept: camera=%s error=%s", camera, error.strerror)
+                why = error.strerror if isinstance(error, OSError) else repr(error)
+                log.error("trails are not kept: camera=%s error=%s", camera, why)
             self._leave(one)
         with self._lock:
             one.looks = []
