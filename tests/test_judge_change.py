@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import RowMapping
 
 from redshank.clock import SystemClock
 from redshank.judge import Judge
@@ -183,3 +185,25 @@ async def test_a_channel_that_is_gone_is_told_nothing(tmp_path: Path) -> None:
         await now.change(PERSON, settings=replace(SETTINGS, channels={"mail": False}))
         await now.look(*range(10))
         assert now.sent() == [("mail", "open", "queued")]
+
+
+async def test_the_motion_that_led_to_an_alert_is_not_called_quiet(tmp_path: Path) -> None:
+    """A motion rule's alert has no objects: it belongs to the motion that goes on as it opens, and to none before."""
+    async with desk(tmp_path, Rule("moves", on="motion")) as now:
+        for look in (*range(3), *range(200, 210), *range(400, 403)):
+            await now.judge.observe(observe(look, motion=0.3 if look < 400 else 0.0))
+            if look == 2:
+                await now.change(replace(Rule("moves", on="motion"), enabled=False))
+                for calm in range(3, 80):
+                    await now.judge.observe(observe(calm))
+                await now.change(Rule("moves", on="motion"))
+        await now.judge.settle()
+        (alert,) = [one for one in now.all() if one.opened > observe(100).time]
+        led = {row["start"]: row["alert"] for row in events_of(now)}
+        assert len(led) == 2
+        assert led[max(led)] == alert.id
+        assert alert.id not in [led[start] for start in sorted(led)[:-1]]
+
+
+def events_of(desk: Desk) -> list[RowMapping]:
+    return [row for one in desk.store.read(events.latest) if (row := desk.store.read(partial(events.row, id=one.id)))]

@@ -6,9 +6,13 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, RowMapping, select, update
 
+from redshank.clock import US_PER_S
 from redshank.model import SITE, Alert, Event
 from redshank.store.rows import event_in, event_out, upsert
 from redshank.store.schema import events
+
+DAY_US = 24 * 3600 * US_PER_S
+"""No motion is looked for further back."""
 
 
 def save(conn: Connection, event: Event, site: str = SITE) -> None:
@@ -17,9 +21,12 @@ def save(conn: Connection, event: Event, site: str = SITE) -> None:
 
 
 def led_to(conn: Connection, alert: Alert, site: str = SITE) -> None:
-    """Its objects' events led to this alert, where they have led to none before."""
+    """Its objects' events led to this alert, where they have led to none before. Without objects it is the motion
+    that goes on as it opens."""
     e = events.c
-    mine = (e.site == site) & e.id.in_(alert.tracks) & (e.alert == "")
+    moving = (e.kind == "motion") & (e.camera == alert.camera) & e.start.between(alert.opened - DAY_US, alert.opened)
+    moving &= e.end.is_(None) | (e.end >= alert.opened)
+    mine = (e.site == site) & (e.alert == "") & (e.id.in_(alert.tracks) if alert.tracks else moving)
     conn.execute(update(events).where(mine).values(alert=alert.id))
 
 
