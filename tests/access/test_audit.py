@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from redshank.access.audit import OPEN, Audit
 from redshank.access.who import Who
@@ -121,3 +122,16 @@ def test_lines_are_found_by_who_what_camera_and_time(store: Store, clock: FakeCl
     assert [line.who for line, _count in lines(store, what="look", end=begun + 2_000_000)] == ["anna"]
     assert [line.what for line, _count in lines(store, start=begun + 3_000_000)] == ["export"]
     assert [line.camera for line, _count in lines(store, before=2)] == ["yard"]
+
+
+def test_of_old_lines_only_so_many_are_let_go_of_at_once(store: Store) -> None:
+    """By a clock that stands wrong."""
+
+    def work(conn: Connection) -> list[int]:
+        for n in range(10):
+            audit.add(conn, Line(n, "user", "u1", "anna", "look"))
+        audit.forget(conn, 100, 1000, at_once=3)
+        return [number for number, _line, _count in audit.page(conn, Asked(), 100)]
+
+    assert store.write(work).result() == list(range(10, 3, -1))
+    assert store.read(audit.broken) is None

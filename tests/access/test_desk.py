@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from functools import partial
@@ -16,6 +17,7 @@ from redshank.access.refusal import Refusal
 from redshank.access.secret import digest, new_secret
 from redshank.access.who import Role, Verb
 from redshank.clock import US_PER_S, new_id
+from redshank.errors import StoreError
 from redshank.store import register
 from redshank.store.base import Store
 from redshank.store.tokens import Guest, Token
@@ -412,3 +414,92 @@ async def test_an_owner_has_so_many_sessions_and_the_one_longest_not_seen_ends(d
     assert await desk.who(first, "", "") is not None
     assert len((await desk.register()).sessions) == account.SESSIONS
     assert asker.IDLE_US < asker.LONGEST_US
+
+
+async def test_the_right_password_is_right_however_often_it_is_said(desk: Desk) -> None:
+    """A recorder of somebody else's opens eight cameras at once; and a family comes home behind one address."""
+    await people.admin(desk)
+    at_once = await asyncio.gather(*(desk.vouch("admin", PASSWORD, "192.0.2.9") for _ in range(8)))
+    assert [one.name for one in at_once] == ["admin"] * 8
+    assert [(await desk.vouch("admin", PASSWORD, "192.0.2.9")).name for _ in range(60)] == ["admin"] * 60
+    for n in range(20):
+        await people.user(desk, f"child {n}")
+        assert await desk.login(f"child {n}", PASSWORD, HOME)
+
+
+async def test_what_is_remembered_tells_nobody_who_guesses(desk: Desk, clock: FakeClock) -> None:
+    """rel:S16"""
+    await people.admin(desk)
+    await desk.vouch("admin", PASSWORD, "192.0.2.9")
+    for guess in ("wrong", "wrong too", "wrong again", "and again"):
+        with pytest.raises(Refusal):
+            await desk.vouch("admin", guess, "192.0.2.9")
+    with pytest.raises(Refusal) as refused:
+        await desk.vouch("admin", PASSWORD, "192.0.2.9")
+    assert refused.value.why == "often"
+
+
+async def test_what_is_remembered_ends_with_the_password_or_the_account(desk: Desk) -> None:
+    """rel:S18"""
+    await people.admin(desk)
+    anna = await people.user(desk, "anna", Role.OPERATOR)
+    assert (await desk.vouch("anna", PASSWORD, "192.0.2.9")).may(Verb.EXPORT)
+    await desk.change(partial(account.change, id=anna.id, values={"role": "viewer"}))
+    assert not (await desk.vouch("anna", PASSWORD, "192.0.2.9")).may(Verb.EXPORT)
+    await desk.change(partial(account.change, id=anna.id, values={"disabled": True}))
+    with pytest.raises(Refusal):
+        await desk.vouch("anna", PASSWORD, "192.0.2.9")
+
+
+async def test_a_flood_of_log_ins_leaves_the_recorders_writes_their_room(tmp_path: Path, clock: FakeClock) -> None:
+    """rel:S16"""
+    with people.desk(tmp_path, clock) as desk:
+        await people.admin(desk)
+        written: list[object] = []
+        real = desk._store.write
+        desk._store.write = lambda work: written.append(work) or real(work)  # type: ignore[method-assign,func-returns-value]
+        tries = (desk.login(f"user {n}", PASSWORD, HOME) for n in range(2000))
+        answers = await asyncio.gather(*tries, return_exceptions=True)
+        assert all(isinstance(one, Refusal) for one in answers)
+        assert 0 < len(written) < 150
+        assert real(lambda conn: "recorded").result(5) == "recorded"
+
+
+async def test_a_password_an_administrator_set_meanwhile_stays(desk: Desk) -> None:
+    await people.admin(desk)
+    anna = await people.user(desk, "anna")
+    await desk.change(partial(account.change, id=anna.id, values={"password": "by the administrator"}))
+    late = partial(account.own_password, id=anna.id, old=anna.password, new="of a thief", session="")
+    with pytest.raises(Refusal, match="changed meanwhile"):
+        await desk.change(late)
+    assert (await desk.register()).users[anna.id].password == "by the administrator"
+
+
+@pytest.mark.parametrize("what", [{"password": "another"}, {"role": "operator"}, {"disabled": True}], ids=str)
+async def test_what_ends_sessions_ends_log_in_links_too(desk: Desk, what: dict[str, object]) -> None:
+    """rel:S18"""
+    await people.admin(desk)
+    anna = await people.user(desk, "anna")
+    link = await desk.ticket("login", anna.id)
+    await desk.change(partial(account.change, id=anna.id, values=what))
+    await desk.change(partial(account.change, id=anna.id, values={"disabled": False}))
+    with pytest.raises(Refusal, match="does not work any more"):
+        await desk.enter(link, HOME)
+
+
+async def test_rights_that_cannot_be_looked_at_again_hold_for_half_a_minute(desk: Desk, clock: FakeClock) -> None:
+    cookie = await people.admin(desk)
+    real = desk._store.read
+
+    def broken(_work: object) -> None:
+        raise StoreError("the disk is gone")
+
+    desk._store.read = broken  # type: ignore[method-assign,assignment]
+    clock.advance(20)
+    assert await desk.who(cookie, "", "") is not None
+    clock.advance(10)
+    with pytest.raises(StoreError, match="cannot be read"):
+        await desk.who(cookie, "", "")
+    desk._store.read = real  # type: ignore[method-assign]
+    clock.advance(1)
+    assert await desk.who(cookie, "", "") is not None

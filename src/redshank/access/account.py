@@ -1,7 +1,8 @@
 """What changes who may come in: each function is one transaction, run inside `Store.write` by the desk, or by the command line while
 the program runs or not. Each raises Refusal, and then nothing was changed.
 
-Order: what makes somebody worth less (another password, role, rights; disabled, removed) ends their sessions in the same transaction.
+Order: what makes somebody worth less (another password, role, rights; disabled, removed) ends their sessions and log-in links in the
+same transaction.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def change(conn: Connection, id: str, values: Mapping[str, Any]) -> User:
     users.change(conn, id, values)
     if asdict(replace(after, name="")) != asdict(replace(before, name="")):
         sessions.remove_of(conn, id)
+        tokens.remove_tickets(conn, id)
     register.changed(conn)
     return after
 
@@ -82,9 +84,13 @@ def remove(conn: Connection, id: str) -> User:
 
 def own_password(conn: Connection, id: str, old: str, new: str, session: str) -> None:
     """Hashes: of the old one as it was verified. Every other session ends."""
-    if users.change(conn, id, {"password": new}) and register.load(conn).users[id].password == new != old:
-        sessions.remove_of(conn, id, keep=session)
-        register.changed(conn)
+    user = register.load(conn).users.get(id)
+    if user is None or user.password != old:
+        raise Refusal("conflict", "the password was changed meanwhile: log in again")
+    users.change(conn, id, {"password": new})
+    sessions.remove_of(conn, id, keep=session)
+    tokens.remove_tickets(conn, id)
+    register.changed(conn)
 
 
 def rehash(conn: Connection, id: str, old: str, new: str) -> None:

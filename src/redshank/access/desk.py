@@ -18,10 +18,12 @@ from sqlalchemy import Connection
 
 from redshank.access import account, asker, gate
 from redshank.access.audit import Audit
-from redshank.access.limiter import seconds
+from redshank.access.doorstep import Doorstep
+from redshank.access.limiter import keys, seconds
 from redshank.access.password import Passwords
 from redshank.access.refusal import Refusal
 from redshank.access.secret import digest, new_secret
+from redshank.access.steady import Steady
 from redshank.access.who import NOBODY, Role, Who
 from redshank.clock import NS_PER_S, US_PER_S, Clock, new_id
 from redshank.errors import StoreError
@@ -37,9 +39,10 @@ T = TypeVar("T")
 
 STALE_NS = NS_PER_S
 """So old a copy of the register may be before another process's change is looked for."""
+OLDEST_NS = 30 * NS_PER_S
+"""So old it may be while the database cannot be read: what somebody was forbidden since would still be allowed."""
 TOUCH_US = 60 * US_PER_S
 """`last seen` is written at most so often."""
-TIDY_NS = 3600 * NS_PER_S
 AUDIT_US, AUDIT_LINES = 400 * asker.DAY_US, 1_000_000
 WRONG = "name or password is wrong"
 
@@ -66,21 +69,22 @@ class Desk:
         self._store = store
         self._clock = clock
         self._register = Register()
-        self._checked_ns = 0
+        self._asked_ns = self._checked_ns = 0
+        """When the copy was last compared with the database, or should have been; and when it last could be."""
         self._reading = asyncio.Lock()
+        self._doorstep = Doorstep(clock)
 
     async def run(self) -> None:
         """Until cancelled."""
-        tidied_ns: int | None = None
+        steady = Steady(self._clock)
         try:
             while True:
                 try:
                     await self.register()
                 except StoreError as error:
-                    log.warning("accounts cannot be read at the moment: %s", error)
+                    log.warning("%s", error)
                 self.audit.flush()
-                if tidied_ns is None or self._clock.mono_ns() - tidied_ns >= TIDY_NS:
-                    tidied_ns = self._clock.mono_ns()
+                if steady.due():
                     self._store.write(partial(_tidy, now=self._clock.now()))
                 await self._clock.sleep(STALE_NS / NS_PER_S)
         finally:
@@ -112,19 +116,26 @@ class Desk:
         token = await self.who("", password, address)
         if token is not None:
             return token
-        user = await self._verified(name, password, address)
+        pair = keys(name, address)["pair"]
+        async with self._doorstep.turn(pair):
+            user = self._doorstep.remembered(pair, password, await self.register())
+            if user is None:
+                self._doorstep.forget(pair)
+                user = await self._known(name, password, address, WRONG)
+                self._doorstep.remember(pair, user, password)
         rights = asker.rights_of(user)
         return Who("user", user.id, user.name, Role(user.role), rights, asker.vouched(user), address)
 
     async def register(self) -> Register:
-        """At most STALE_NS old. Raises StoreError."""
-        now = self._clock.mono_ns()
+        """At most STALE_NS old, or OLDEST_NS while the database cannot be read. Raises StoreError."""
         if self._register.number < 0:
             await self._reload()
-        elif now - self._checked_ns >= STALE_NS:
-            self._checked_ns = now
-            if await asyncio.to_thread(self._store.read, register.number) != self._register.number:
-                await self._reload()
+        elif self._clock.mono_ns() - self._asked_ns >= STALE_NS:
+            async with self._reading:
+                if self._clock.mono_ns() - self._asked_ns >= STALE_NS:
+                    await self._compare()
+        if self._clock.mono_ns() - self._checked_ns >= OLDEST_NS:
+            raise StoreError("accounts cannot be read at the moment: nobody is let in before they can")
         return self._register
 
     # Coming and going
@@ -214,6 +225,17 @@ class Desk:
 
     async def _verified(self, name: str, password: str, address: str, wrong: str = WRONG) -> User:
         """Raises Refusal: too often, or wrong, which says the same, as late, of names that are not there."""
+        pair = keys(name, address)["pair"]
+        async with self._doorstep.turn(pair):
+            try:
+                return await self._known(name, password, address, wrong)
+            except Refusal:
+                self._doorstep.forget(pair)
+                raise
+
+    async def _known(self, name: str, password: str, address: str, wrong: str) -> User:
+        """In their turn."""
+        self._doorstep.knock(address)
         now = self._clock.now()
         there = await self.register()
         if not there.admins:
@@ -229,6 +251,7 @@ class Desk:
             self.audit.note(known, "log-in failed")
             raise Refusal("unknown", wrong)
         await asyncio.wrap_future(self._store.write(partial(gate.right, name=name, address=address, now=now)))
+        self._doorstep.opened(address)
         if self.passwords.outdated(kept):
             anew = await self.passwords.hash(password)
             await self.change(partial(account.rehash, id=user.id, old=kept, new=anew))
@@ -236,6 +259,7 @@ class Desk:
         return user
 
     async def _knock(self, address: str) -> None:
+        self._doorstep.knock(address)
         wait = await asyncio.wrap_future(
             self._store.write(partial(gate.enter_address, address=address, now=self._clock.now()))
         )
@@ -265,11 +289,23 @@ class Desk:
             self._register = replace(there, sessions={**there.sessions, secret: replace(session, seen=now)})
             self._store.write(partial(_touch, session=session, now=now))
 
+    async def _compare(self) -> None:
+        """With the lock: has another process changed anything?"""
+        asked = self._asked_ns = self._clock.mono_ns()
+        try:
+            if await asyncio.to_thread(self._store.read, register.number) != self._register.number:
+                self._register = await asyncio.to_thread(self._store.read, register.load)
+        except StoreError as error:
+            log.warning("accounts cannot be read at the moment: %s", error)
+        else:
+            self._checked_ns = asked
+
     async def _reload(self) -> None:
         """One after the other, so that no older state comes last."""
         async with self._reading:
-            self._checked_ns = self._clock.mono_ns()
+            asked = self._clock.mono_ns()
             self._register = await asyncio.to_thread(self._store.read, register.load)
+            self._asked_ns = self._checked_ns = asked
 
 
 def _who(user: User, address: str) -> Who:

@@ -44,6 +44,7 @@ def right(conn: Connection, name: str, address: str, now: int) -> None:
     """It was the right password. Write."""
     key = limiter.keys(name, address)
     attempts.remove(conn, key["pair"])
+    attempts.put(conn, limiter.lane_given(attempts.get(conn, key["address"]), limiter.ADDRESS, now))
     if attempts.get(conn, key["known"]).free <= now:
         attempts.put(conn, limiter.lane_given(attempts.get(conn, key["name"]), limiter.NAME, now))
     attempts.put(conn, Bucket(key["known"], now + limiter.KNOWN_US, 0, now))

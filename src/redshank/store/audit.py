@@ -15,6 +15,9 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 from redshank.model import SITE
 from redshank.store.schema_access import audit
 
+AT_ONCE = 20_000
+"""Lines that are let go of at once: by a wrong clock not all that there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -88,13 +91,12 @@ def broken(conn: Connection, site: str = SITE) -> int | None:
     return None
 
 
-def forget(conn: Connection, before: int, most: int, site: str = SITE) -> None:
-    """Lines from before a time, and the oldest of more than `most`. Write."""
+def forget(conn: Connection, before: int, most: int, at_once: int = AT_ONCE, site: str = SITE) -> None:
+    """Lines from before a time, and the oldest of more than `most`; at most `at_once` of them, the oldest first. Write."""
     a = audit.c
     newest = conn.execute(select(func.max(a.number)).where(a.site == site)).scalar() or 0
-    conn.execute(
-        delete(audit).where(a.site == site, (a.time < before) | (a.number <= newest - most), a.number < newest)
-    )
+    old = (a.site == site) & ((a.time < before) | (a.number <= newest - most)) & (a.number < newest)
+    conn.execute(delete(audit).where(a.number.in_(select(a.number).where(old).order_by(a.number).limit(at_once))))
 
 
 def chained(last: str, line: Line) -> str:

@@ -87,6 +87,11 @@ def remove_of(conn: Connection, user: str, site: str = SITE) -> None:
     """What an account made ends with it. Write."""
     conn.execute(delete(tokens).where(tokens.c.site == site, tokens.c.owner == user))
     conn.execute(delete(guests).where(guests.c.site == site, guests.c.creator == user))
+    remove_tickets(conn, user, site)
+
+
+def remove_tickets(conn: Connection, user: str, site: str = SITE) -> None:
+    """Links that would log this user in. Write."""
     conn.execute(delete(tickets).where(tickets.c.site == site, tickets.c.user == user))
 
 
