@@ -301,6 +301,16 @@ async def test_somebody_sees_and_takes_their_own_tokens_only(admin: Browser, her
     assert len((await admin("GET", "tokens")).json()["items"]) == 2
 
 
+async def test_a_guest_sees_nobody_else_who_came_by_the_same_link(admin: Browser, here: Place) -> None:
+    made = (await admin("POST", "guests", {"name": "aunt", "cameras": ["yard"], "hours": 2})).json()
+    ticket = {"ticket": made["link"].partition("=")[2]}
+    one, other = Browser(here, "192.0.2.9"), Browser(here, "192.0.2.10")
+    for guest in (one, other):
+        assert (await guest("POST", "enter", ticket)).status_code == 204
+    for guest, address in ((one, "192.0.2.9"), (other, "192.0.2.10")):
+        assert [item["address"] for item in (await guest("GET", "sessions")).json()["items"]] == [address]
+
+
 async def test_a_link_for_a_guest(admin: Browser, here: Place) -> None:
     made = (await admin("POST", "guests", {"name": "aunt", "cameras": ["yard"], "hours": 2})).json()
     assert made["link"].startswith("/#enter=")

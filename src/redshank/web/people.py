@@ -162,7 +162,7 @@ async def user_link(request: Request, desk: AtDesk, who: Person, user: str) -> L
 @routes.get("/sessions", response_model=Sessions)
 @signed_in
 async def sessions(desk: AtDesk, who: Asker) -> Sessions:
-    """Where one is logged in; who configures sees all."""
+    """Where one is logged in; who configures sees all, a guest (of maybe many by the same link) only themselves."""
     there = await desk.register()
     return Sessions(items=_sessions(there, who))
 
@@ -192,7 +192,7 @@ def _sessions(there: Register, who: Who) -> list[SessionShown]:
             current=one.id == who.session,
         )
         for one in there.sessions.values()
-        if every or one.owner == who.id
+        if every or one.id == who.session or (who.kind == "user" and one.owner == who.id)
     ]
 
 
