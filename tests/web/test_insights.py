@@ -11,8 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from redshank.clock import US_PER_S
+from redshank.store import outbox
+from redshank.store.outbox import Wanted
+from redshank.store.schema import notifications
 from redshank.web.review import Review
 from redshank.web.rooms import Rooms
 from tests.playback.recording import NOON, numbered
@@ -110,6 +114,30 @@ def test_marks_become_precision_and_recall(here: Place) -> None:
     assert found["precision"] == 0.75
     assert found["recall"] == pytest.approx(6 / 9)
     assert found["label"]["dog"]["missed"] == 3
+
+
+def test_labels_and_zones_narrow_what_was_told_and_what_was_marked(here: Place) -> None:
+    """The drive has eight alerts, the gate four of them; the dogs were nowhere, and nothing was said of them."""
+    with client(here.app) as session:
+        items = session.get("/api/alerts", params={"severity": "alert", "from": NOON}).json()["items"]
+        wanted = [Wanted(one["id"], one["id"], "mail", "open", NOON, NOON) for one in items]
+        here.store.write(lambda conn: [outbox.queue(conn, one) for one in wanted]).result(5)
+        held = [one["id"] for one in items if "gate" in one["zones"]][:1]
+        change = (
+            update(notifications).where(notifications.c.alert.in_(held)).values(status="suppressed", error="cooldown")
+        )
+        here.store.write(lambda conn: conn.execute(change).close()).result(5)
+        said = [{"kind": "alert", "id": one["id"]} for one in items]
+        assert session.post("/api/reviews", json={"items": said, "mark": "right"}).status_code == 200
+        for filters, count, suppressed in (
+            ({}, 12, 1),
+            ({"zone": "drive"}, 8, 1),
+            ({"zone": "gate"}, 4, 1),
+            ({"label": "dog"}, 0, 0),
+        ):
+            found = asked(session, **filters)
+            assert found["marks"]["right"] == count, filters
+            assert sum(one["count"] for one in found["suppressed"]) == suppressed, filters
 
 
 @pytest.mark.parametrize("wrong", [{"by": "year"}, {"from": "x"}, {"to": "1"}, {"camera": "nobody's"}])

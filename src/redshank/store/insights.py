@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from redshank.clock import US_PER_S
 from redshank.model import SITE
 from redshank.store.schema import alerts, events, notifications, segments
 from redshank.store.schema_review import reviews
+from redshank.store.search import holds
 
 QUARTER_US = 900 * US_PER_S
 PAUSE_US = 30 * US_PER_S
@@ -94,8 +95,7 @@ def of_notifications(conn: Connection, span: Span, site: str = SITE) -> list[tup
         )
         .group_by(quarter, n.status)
     )
-    if span.labels:
-        query = query.where(a.label.in_(span.labels))
+    query = query.where(*_narrow(a.label, a.zones, span))
     return [(row[0], row[1], row[2]) for row in conn.execute(query)]
 
 
@@ -107,7 +107,7 @@ def why_held_back(conn: Connection, span: Span, site: str = SITE) -> list[tuple[
         select(n.error, func.count())
         .select_from(joined)
         .where(n.site == site, n.status == "suppressed", a.camera.in_(span.cameras))
-        .where(a.opened >= span.start, a.opened < span.end)
+        .where(a.opened >= span.start, a.opened < span.end, *_narrow(a.label, a.zones, span))
         .group_by(n.error)
         .order_by(func.count().desc(), n.error)
     )
@@ -127,9 +127,15 @@ def of_marks(conn: Connection, span: Span, site: str = SITE) -> list[tuple[str, 
         .where(r.site == site, r.mark != "", r.camera.in_(span.cameras), r.time >= span.start, r.time < span.end)
         .group_by(r.kind, r.mark, r.camera, label)
     )
-    if span.labels:
-        query = query.where(label.in_(span.labels))
+    zones = func.coalesce(alerts.c.zones, events.c.zones, "[]")
+    query = query.where(*_narrow(label, zones, span))
     return [(row[0], row[1], row[2], row[3] or "", row[4]) for row in conn.execute(query)]
+
+
+def _narrow(label: ColumnElement[Any], zones: ColumnElement[Any], span: Span) -> list[ColumnElement[bool]]:
+    """What the labels and zones of the span leave."""
+    found: list[ColumnElement[bool]] = [label.in_(span.labels)] if span.labels else []
+    return [*found, or_(*(holds(zones, zone) for zone in span.zones))] if span.zones else found
 
 
 def _grouped(time: ColumnElement[int], columns: Any, span: Span, site: str) -> Select[Any]:

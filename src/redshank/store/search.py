@@ -156,7 +156,7 @@ def _filters(table: Table, time: str, wanted: Wanted, site: str) -> list[ColumnE
     }
     found += [t[name].in_(values) for name, values in columns.items() if values and name in t]
     if wanted.zones:
-        found.append(or_(*(_holds(t.zones, zone) for zone in wanted.zones)))
+        found.append(or_(*(holds(t.zones, zone) for zone in wanted.zones)))
     if wanted.quiet is not None and "alert" in t:
         found.append(t.alert == "" if wanted.quiet else t.alert != "")
     kind = "alert" if table is alerts else "event"
@@ -173,7 +173,7 @@ def _filters(table: Table, time: str, wanted: Wanted, site: str) -> list[ColumnE
     return found
 
 
-def _holds(zones: ColumnElement[Any], zone: str) -> ColumnElement[bool]:
+def holds(zones: ColumnElement[Any], zone: str) -> ColumnElement[bool]:
     """Whether a JSON list of names has this one: a name is letters, digits, `_` and `-`, so its quotes are its ends."""
     return func.instr(cast(zones, Text), f'"{zone}"') > 0  # PostgreSQL calls it strpos
 
