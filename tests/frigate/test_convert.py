@@ -98,6 +98,25 @@ def test_review_becomes_rules(tmp_path: Path) -> None:
     assert (quiet.labels, quiet.severity) == (("car", "dog"), "quiet")
 
 
+def test_what_a_camera_says_goes_before_what_is_said_for_all_an_empty_list_too(tmp_path: Path) -> None:
+    common = "review: {alerts: {labels: [person, car]}}\nobjects: {track: [person, car], filters: {person: {threshold: 0.7}}}\n"
+    one = "{ffmpeg: {inputs: [{path: rtsp://10.0.0.%d/, roles: [detect]}]}, %s}"
+    own = {
+        "a": "review: {alerts: {labels: []}}",
+        "b": "objects: {filters: {person: {threshold: 0.9}}}",
+        "c": "objects: {track: []}",
+        "d": "review: {alerts: {labels: }}",
+    }
+    cameras = "".join(f"  {name}: {one % (i, said)}\n" for i, (name, said) in enumerate(own.items()))
+    rules = loaded(tmp_path, convert(f"{common}cameras:\n{cameras}")).config.rules.values()
+    found = [(rule.severity, rule.cameras, rule.labels, rule.min_score) for rule in rules]
+    assert found == [
+        ("quiet", ("a",), ("person", "car"), 0.7),
+        ("alert", ("b",), ("person", "car"), 0.9),
+        ("alert", ("d",), ("person", "car"), 0.7),
+    ]
+
+
 def test_a_rule_whose_zone_is_gone_is_left_out_rather_than_made_wider(tmp_path: Path) -> None:
     made = convert(GO2RTC.replace("required_zones: [porch]", "required_zones: [bad]"))
     assert not [rule for rule in loaded(tmp_path, made).config.rules.values() if rule.severity == "alert"]

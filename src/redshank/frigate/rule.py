@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from redshank.config.document import Tree
 from redshank.config.yaml_text import Value
@@ -20,7 +20,7 @@ def rules(tree: Mapping[str, Tree], cameras: Mapping[str, str], made: Section, r
 
     A rule whose zones could not be taken over is left out: without them it would mean more than was asked for.
     """
-    groups: dict[tuple[tuple[str, ...], ...], list[str]] = {}
+    groups: dict[tuple[str, tuple[str, ...], tuple[str, ...], float | None], list[str]] = {}
     for name, slug in cameras.items():
         camera = inside(inside(tree, "cameras"), name)
         for kind in ("alerts", "detections"):
@@ -31,21 +31,21 @@ def rules(tree: Mapping[str, Tree], cameras: Mapping[str, str], made: Section, r
                 key = f"cameras.{name}.review.{kind}.required_zones"
                 report.unsupported(key, "left out: no such zone could be taken over")
             elif labels:
-                groups.setdefault(((kind,), labels, there), []).append(slug)
+                groups.setdefault((kind, labels, there, _least(tree, camera, labels)), []).append(slug)
     for kind in ("alerts", "detections"):
         _tell(inside(inside(tree, "review"), kind), f"review.{kind}", kind, report)
     found: Section = {}
-    for (kinds, labels, zones), slugs in groups.items():
+    for (kind, labels, zones, least), slugs in groups.items():
         rule: Section = {"labels": list[Value](labels)}
         if len(slugs) < len(cameras):
             rule = {"cameras": list[Value](slugs), **rule}
         if zones:
             rule["zones"] = list[Value](zones)
-        if least := _least(tree, labels):
+        if least:
             rule["min_score"] = least
-        if kinds[0] == "detections":
+        if kind == "detections":
             rule["severity"] = "quiet"
-        found[_name(kinds[0], slugs, len(cameras), found)] = rule
+        found[_name(kind, slugs, len(cameras), found)] = rule
     return found
 
 
@@ -59,23 +59,28 @@ def _wanted(tree: Mapping[str, Tree], camera: Mapping[str, Tree], kind: str) -> 
     """Labels that raise one on this camera, and the zones they must be in."""
     own, common = inside(inside(camera, "review"), kind), inside(inside(tree, "review"), kind)
     enabled = typed(own["enabled"] if "enabled" in own else common.get("enabled"))
-    tracked = words(inside(camera, "objects").get("track") or inside(tree, "objects").get("track")) or list(TRACKED)
-    alerts = inside(inside(camera, "review"), "alerts"), inside(inside(tree, "review"), "alerts")
-    for_alerts = words(alerts[0].get("labels") or alerts[1].get("labels")) or list(ALERTS)
-    wanted = words(own.get("labels") or common.get("labels"))
-    if kind == "alerts":
-        wanted = for_alerts
-    elif not wanted:
-        wanted = [label for label in tracked if label not in for_alerts]
+    tracked = _said(inside(camera, "objects"), inside(tree, "objects"), "track", TRACKED)
+    for_alerts = _said(
+        inside(inside(camera, "review"), "alerts"), inside(inside(tree, "review"), "alerts"), "labels", ALERTS
+    )
+    others = for_alerts if kind == "alerts" else [label for label in tracked if label not in for_alerts]
+    wanted = _said(own, common, "labels", others)
     labels = tuple(dict.fromkeys(label for label in wanted if label in tracked and label in COCO))
-    zones = tuple(words(own.get("required_zones") or common.get("required_zones")))
+    zones = tuple(_said(own, common, "required_zones", ()))
     return ((), ()) if enabled is False else (labels, zones)
 
 
-def _least(tree: Mapping[str, Tree], labels: tuple[str, ...]) -> float | None:
-    """The lowest `threshold` of these labels, when any has one."""
-    filters = inside(inside(tree, "objects"), "filters")
-    found = [typed(inside(filters, label).get("threshold")) for label in labels]
+def _said(own: Mapping[str, Tree], common: Mapping[str, Tree], key: str, otherwise: Sequence[str]) -> list[str]:
+    """What the camera says, else what is said for all: an empty list is something said."""
+    value = own[key] if key in own else common.get(key)
+    return words(value) if isinstance(value, list) or words(value) else list(otherwise)
+
+
+def _least(tree: Mapping[str, Tree], camera: Mapping[str, Tree], labels: tuple[str, ...]) -> float | None:
+    """The lowest `threshold` of these labels on a camera, when any has one."""
+    own, common = (inside(inside(one, "objects"), "filters") for one in (camera, tree))
+    filters = [{**inside(common, label), **inside(own, label)} for label in labels]
+    found = [typed(one.get("threshold")) for one in filters]
     scores = [float(one) for one in found if isinstance(one, int | float) and 0 <= one <= 1]
     return min(scores) if scores else None
 
