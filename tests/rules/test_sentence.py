@@ -37,7 +37,7 @@ DRIVE = Rule("drive", labels=("person",), zones=("drive",), min_score=0.7, min_t
     ],
 )  # fmt: skip
 def test_a_rule_reads_as_a_sentence(rule: Rule, said: str) -> None:
-    assert sentence(rule, {"yard": "The yard"}) == said
+    assert sentence(rule, {"yard": "The yard", "back": "back"}) == said
 
 
 def test_a_span_is_said_in_the_unit_people_would_use() -> None:

@@ -50,6 +50,23 @@ def walk(here: Place, alert: Alert) -> None:
     trails.settle()
 
 
+def test_the_rule_in_words_names_no_camera_and_no_channel_that_is_none_of_theirs(here: Place, watched: Watched) -> None:
+    """rel:S02"""
+    alert = watched.alert(5)
+    rule = replace(RULE, cameras=("door", "yard"), channels=("boss-phone",), cooldown_s=0)
+    review = replace(here.rooms.review, rules=lambda: {"people": rule})
+    texts = []
+    for who in (None, only("yard")):
+        here.rooms = Rooms(access=Everybody(who), review=review)
+        with client(here.app) as session:
+            texts.append(session.get(f"/api/alerts/{alert.id}").json()["rule_text"])
+    score = "with a score of at least 50 %"
+    assert texts == [
+        f"When a person is seen on The door or The yard {score}, tell boss-phone.",
+        f"When a person is seen on The yard {score}, tell those chosen for it.",
+    ]
+
+
 def test_an_alert_says_why_it_fired(here: Place, watched: Watched) -> None:
     alert = watched.alert(5)
     with client(here.app) as session:

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from redshank.rules.rule import Rule
 
 
-def sentence(rule: Rule, titles: Mapping[str, str] | None = None) -> str:
+def sentence(rule: Rule, titles: Mapping[str, str] | None = None, channels: bool = True) -> str:
     """ "When a person is in drive for 2 s with a score of at least 70 %, tell every channel, at most every 10 min."
 
-    titles: names of cameras for people, by id.
+    titles: names of cameras for people, by id; others are left out. channels: whether these may be named.
     """
     seen = _motion(rule) if rule.on == "motion" else _object(rule)
-    where = [(titles or {}).get(one, one) for one in rule.cameras]
+    where = [one if titles is None else titles[one] for one in rule.cameras if titles is None or one in titles]
     there = f" on {_list(where, 'or')}" if where else ""
     held = "" if rule.enabled else " It is switched off."
-    return f"When {seen}{there}{_stays(rule)}, {_told(rule)}.{held}"
+    return f"When {seen}{there}{_stays(rule)}, {_told(rule, channels)}.{held}"
 
 
 def _object(rule: Rule) -> str:
@@ -38,12 +38,13 @@ def _stays(rule: Rule) -> str:
     return f"{stay} with a score of at least {_percent(rule.min_score)}{recent}"
 
 
-def _told(rule: Rule) -> str:
+def _told(rule: Rule, channels: bool) -> str:
     if rule.severity == "quiet":
         return "note it without telling anybody"
     if rule.channels is not None and not rule.channels:
         return "raise an alert without telling anybody"
-    whom = "every channel" if rule.channels is None else _list(rule.channels, "and")
+    named = _list(rule.channels or (), "and") if channels else "those chosen for it"
+    whom = "every channel" if rule.channels is None else named
     often = f", at most every {span(rule.cooldown_s)}" if rule.cooldown_s > 0 else ""
     return f"tell {whom}{often}"
 

@@ -53,7 +53,7 @@ def one_alert(site: Site, who: Asker, review: Reviewing, alert: str) -> object:
         **shown(site, review, [row], who.id)[0],
         "verdict": verdict_out(verdict_in(row["verdict"])),
         "verdicts": [verdict_out(one) for one in said],
-        "rule_text": sentence(rule, _titles(site)) if rule else "",
+        "rule_text": sentence(rule, _titles(site), who.may(Verb.CONFIGURE)) if rule else "",
         "told": told_of(site.store, alert),
         "events": [_event(site, review, one, who.id) for one in about],
         "clip_start": rfc3339(span.start),
