@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import shutil
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -27,8 +28,8 @@ from redshank.store.exports import Export
 log = logging.getLogger(__name__)
 
 AT_ONCE = 2
-MOST = 200
-"""Exports that are there."""
+MOST, WAITING = 200, 20
+"""Exports that are there; of them one owner's that are still to be made."""
 KEPT_US = 7 * 24 * 3600 * US_PER_S
 TICK_S = 1.0
 """How often it is looked how far one is."""
@@ -36,6 +37,7 @@ TIDY_S = 600.0
 STOP_S = 5.0
 SPEED = 60
 """Of a time-lapse."""
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class TooMany(RedshankError):
@@ -72,8 +74,11 @@ class Orders:
 
     async def order(self, one: Export) -> None:
         """Raises TooMany, StoreError."""
-        if len(await asyncio.to_thread(self._store.read, exports.every)) >= MOST:
+        known = await asyncio.to_thread(self._store.read, exports.every)
+        if len(known) >= MOST:
             raise TooMany(f"there are {MOST} exports already: delete some first")
+        if sum(it.owner == one.owner and it.status in ("queued", "running") for it in known) >= WAITING:
+            raise TooMany(f"{WAITING} exports of yours are still to be made: wait for some, or delete some")
         await asyncio.wrap_future(self._store.write(partial(exports.add, one=one)))
         self._wake.set()
 
@@ -106,14 +111,32 @@ class Orders:
             log.error("an export ended: %s", error)
 
     async def _tidy(self) -> None:
-        """What is old goes."""
+        """What is old goes, and folders of what is not there any more: a removal was cut short."""
         before = self._clock.now() - KEPT_US
-        for one in await asyncio.to_thread(self._store.read, exports.every):
+        there = await asyncio.to_thread(self._folders)
+        known = await asyncio.to_thread(self._store.read, exports.every)
+        for folder in there - {one.id for one in known}:
+            await asyncio.to_thread(shutil.rmtree, self._folder / folder, ignore_errors=True)
+        for one in known:
             if one.updated < before and one.status in ("done", "failed"):
                 await self.remove(one.id)
 
+    def _folders(self) -> set[str]:
+        """Ours: of an id."""
+        with contextlib.suppress(OSError):
+            return {path.name for path in self._folder.iterdir() if _ID.fullmatch(path.name) and path.is_dir()}
+        return set()
+
     async def _make(self, one: Export) -> None:
         await self._say(one, status="running")
+        try:
+            await self._made(one)
+        except OSError as error:
+            log.error("an export cannot be made: %s", error)
+            await self._say(one, status="failed", error=f"it cannot be written: {error.strerror}")
+
+    async def _made(self, one: Export) -> None:
+        """Raises OSError."""
         folder = self._folder / one.id
         await asyncio.to_thread(partial(folder.mkdir, mode=0o700, parents=True, exist_ok=True))
         file = "export.zip" if one.kind == "evidence" or len(one.cameras) > 1 else "export.mp4"
