@@ -27,7 +27,8 @@ CLOCK = SystemClock()
 SIZES = ((1280, 800), (2560, 1440), (390, 844))
 MOST_BYTES = 200_000
 SETTLED_S = 1.0
-NARROWER = (1.0, 0.75, 0.6, 0.5)
+SMALLER = ((1.0, 256), (0.75, 256), (0.6, 256), (0.5, 256), (0.5, 64))
+"""Share of the width, colours."""
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/#enter=\S+")
 LOGGED_IN = "/live"
 PAGES = {
@@ -79,13 +80,13 @@ def settled(page: Page) -> None:
 
 
 def small(png: bytes) -> bytes:
-    """The same picture in 256 colours, and narrower when it is still too large."""
+    """The same picture in 256 colours, narrower while it is still too large, and at last with fewer."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    for share in NARROWER:
+    for share, colours in SMALLER:
         size = (round(picture.width * share), round(picture.height * share))
         shown = picture if share == 1 else picture.resize(size, Image.Resampling.LANCZOS)
         out = io.BytesIO()
-        shown.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        shown.quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
         if out.tell() <= MOST_BYTES:
             break
     return out.getvalue()
