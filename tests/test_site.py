@@ -58,6 +58,14 @@ async def test_without_a_camera_it_runs_and_says_what_to_do(running: Running) ->
     assert running.status["processes"] == {}
 
 
+async def test_a_process_that_runs_only_when_it_is_needed_is_told_while_it_runs(running: Running) -> None:
+    await running.site._show.studio.ask("card", {"caption": "nothing"}, b"")
+    await running.until(lambda: running.status["processes"])
+    ((name, told),) = running.status["processes"].items()
+    assert (name, told["starts"]) == ("studio-0", 1)
+    assert told["pid"]
+
+
 async def test_what_was_saved_holds_when_reload_returns(running: Running) -> None:
     running.file.write_text(BASE + RULE)
     done = await running.site.reload("the test says so")

@@ -35,6 +35,8 @@ class Prober:
         self._allowed = allowed
         self._numbers = count()
         self._room = AT_ONCE
+        self.workers: list[Worker] = []
+        """That try something now."""
 
     async def probe(self, source: SourceSettings) -> AsyncGenerator[Told, None]:
         """Ends with `done`, unless it took too long. Raises Busy when too many are tried at once."""
@@ -42,7 +44,9 @@ class Prober:
             raise Busy("other cameras are being tried just now: try again in a moment")
         self._room -= 1
         heard: asyncio.Queue[Note] = asyncio.Queue()
-        keeping = asyncio.ensure_future(self._supervisor.keep(self._worker(source, heard)))
+        worker = self._worker(source, heard)
+        self.workers.append(worker)
+        keeping = asyncio.ensure_future(self._supervisor.keep(worker))
         try:
             async for told in self._until_done(heard):
                 yield told
@@ -51,6 +55,7 @@ class Prober:
             yield Told("done", {"ok": False})
         finally:
             self._room += 1
+            self.workers.remove(worker)
             keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await keeping

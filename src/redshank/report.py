@@ -49,6 +49,8 @@ class Reporter:
         self._clock = clock
         self._started = clock.now()
         self._notes: dict[str, str] = {}
+        self.on_demand: Callable[[], Sequence[Worker]] = tuple
+        """Processes that run only while somebody needs them: those there are now."""
 
     def change(self, subject: Subject) -> None:
         """From the next report on."""
@@ -79,7 +81,7 @@ class Reporter:
             "recordings": {"waiting": s.recordings.library.waiting, "volumes": self._volumes()},
             "storage": s.recordings.keeper.status,
             "bus": {"url": s.config.bus.url, "unsent": s.hub.unsent, **s.hub.bus_stats()},
-            "processes": {w.name: {"pid": w.pid, "starts": w.starts} for w in s.workers},
+            "processes": {w.name: {"pid": w.pid, "starts": w.starts} for w in (*s.workers, *self.on_demand())},
         }
 
     def _problems(self) -> Sequence[str]:

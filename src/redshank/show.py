@@ -108,6 +108,11 @@ class Show:
         config = ["--config", str(s.given)] if s.given is not None and s.given.exists() else []
         return [sys.executable, "-m", "redshank", "export", "--data", str(s.folder), *config]
 
+    @property
+    def workers(self) -> list[Worker]:
+        """Its processes that run at the moment."""
+        return [one for one in (self._studio_worker, self._rtc_worker, *self.prober.workers) if one.pid is not None]
+
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:

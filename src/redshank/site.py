@@ -115,6 +115,7 @@ class Site:
         self._pairs.spread(names)
         self._reporter = Reporter(self._subject(), clock)
         self._show = Show(self._shown(), self._supervisor)
+        self._reporter.on_demand = lambda: self._show.workers
         self.page = Page(lambda: self.config, self._folder, self._show, clock)
         self.page.say = self._view.say if self._view is not None else _print
 
