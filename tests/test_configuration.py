@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from redshank.config.history import FOLDER
 from redshank.config.load import Loaded
-from redshank.configuration import LAST_GOOD, Configuration
+from redshank.configuration import LAST_GOOD, LOOK_S, Configuration, Seen, watch
+from redshank.errors import StoreError
 from tests.harness.clocks import FakeClock
 
 EIGHT = [f"cam-{number}" for number in range(1, 9)]
@@ -239,3 +241,33 @@ def test_each_that_was_used_is_in_the_history_once(file: Path) -> None:
         clock.advance(60)
     kept = sorted((file.parent / "data" / FOLDER).glob("*.yaml"))
     assert [path.read_text() for path in kept] == [cameras("yard"), cameras("hall")]
+
+
+async def test_what_changed_during_the_start_is_used_and_tried_again_when_that_fails(file: Path) -> None:
+    """The database may take minutes to open: the file is read before, and watched after."""
+    clock, tries = FakeClock(), list[Seen]()
+    used = Configuration(file, file.parent / "data", clock, {})
+    _write(file, cameras("yard"))
+    used.first()
+    _write(file, cameras("yard", "hall"))
+
+    async def reload() -> None:
+        tries.append(used.seen())
+        if len(tries) == 1:
+            raise StoreError("the database is locked")
+
+    task = asyncio.create_task(watch(used, clock, reload))
+    async with asyncio.timeout(20):
+        while len(tries) < 2:
+            clock.advance(LOOK_S)
+            await asyncio.sleep(0.01)
+    for _ in range(5):
+        clock.advance(LOOK_S)
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert tries == [used.seen()] * 2
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text)

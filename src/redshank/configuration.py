@@ -18,7 +18,7 @@ from redshank.config import history
 from redshank.config.document import Place, Problem
 from redshank.config.load import Loaded, find, load, own_place
 from redshank.config.rescue import rescue
-from redshank.errors import ConfigError
+from redshank.errors import ConfigError, RedshankError
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,8 @@ class Configuration:
         self._folder = folder
         self._clock = clock
         self._environ = environ
+        self.begun: Seen | None = None
+        """What `first` read."""
 
     @property
     def path(self) -> Path:
@@ -60,6 +62,7 @@ class Configuration:
 
     def first(self) -> Loaded:
         """What to start with, which is kept. Never raises for a mistake."""
+        self.begun = self.seen()
         try:
             loaded: Loaded | None = load(find(self._given, self._environ), self._environ)
             problem = ""
@@ -141,14 +144,23 @@ class Configuration:
 
 
 async def watch(configuration: Configuration, clock: Clock, reload: Callable[[], Awaitable[object]]) -> None:
-    """On the event loop, until cancelled: the file is looked at every LOOK_S, and used once it has stayed the same for as long."""
-    used = before = await asyncio.to_thread(configuration.seen)
+    """On the event loop, until cancelled: the file is looked at every LOOK_S, and used once it has stayed the same for as long.
+
+    Also what changed since the start read it; what could not be used is tried again.
+    """
+    before = await asyncio.to_thread(configuration.seen)
+    used, trouble = configuration.begun or before, ""
     while True:
         await clock.sleep(LOOK_S)
         now = await asyncio.to_thread(configuration.seen)
         if now == before != used:
-            used = now
-            await reload()
+            try:
+                await reload()
+                used, trouble = now, ""
+            except (RedshankError, OSError) as error:
+                if trouble != str(error):
+                    log.error("the configuration is not used yet: %s", error)
+                trouble = str(error)
         before = now
 
 

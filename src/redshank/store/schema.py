@@ -294,6 +294,7 @@ switches = Table(
     comment="what people switch while it runs, kept over restarts",
 )
 
+# Of version 0.2, and read by nothing any more: copies are files (config/history.py). A later migration may drop it.
 config_history = Table(
     "config_history",
     metadata,
