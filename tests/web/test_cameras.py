@@ -12,6 +12,7 @@ from redshank.access.who import Verb, Who
 from redshank.clock import US_PER_S
 from redshank.store import ledger
 from redshank.web.rooms import Rooms
+from tests.playback.recording import NOON, numbered
 from tests.web.serving import Everybody, Place, client, place
 
 LIMITED = Who("user", "u2", "guard", rights={Verb.LIVE: frozenset({"yard"})})
@@ -48,6 +49,23 @@ def test_a_camera_says_how_it_is_and_what_one_may_do_with_it(here: Place) -> Non
     assert yard["now"] == "2 person"
     assert yard["recording"] is True
     assert [stream["codec"] for stream in yard["streams"]] == ["h264", ""]
+
+
+def test_what_is_recorded_is_for_who_may_look_at_the_history(here: Place) -> None:
+    """rel:S02"""
+    here.recording.add(numbered(6), NOON)
+    here.know()
+    files = []
+    for rights in (
+        {Verb.LIVE: None},
+        {Verb.LIVE: None, Verb.HISTORY: frozenset({"street"})},
+        {Verb.LIVE: None, Verb.HISTORY: None},
+    ):
+        here.rooms = Rooms(access=Everybody(Who("user", "u2", "guard", rights=rights)))
+        with client(here.app) as session:
+            found = {one["id"]: one for one in session.get("/api/cameras").json()["cameras"]}["yard"]["streams"][0]
+        files.append((found["files"] > 0, found["bytes"] > 0, found["first"] is not None, found["last"] is not None))
+    assert files == [(False,) * 4, (False,) * 4, (True,) * 4]
 
 
 def test_a_camera_nobody_heard_of_yet_is_connecting(here: Place) -> None:

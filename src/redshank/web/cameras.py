@@ -86,8 +86,9 @@ async def _now(site: Site) -> Mapping[tuple[str, str], State]:
 @routes.get("/api/cameras")
 @needs(Verb.LIVE)
 def cameras(site: Site, who: Asker, now: Annotated[Mapping[tuple[str, str], State], Depends(_now)]) -> Cameras:
-    """Those that are configured and may be seen."""
-    totals = site.store.read(recordings.totals)
+    """Those that are configured and may be seen; what is recorded of one is for who may look at its history."""
+    known = site.store.read(recordings.totals)
+    totals = {key: one for key, one in known.items() if who.may(Verb.HISTORY, key[0])}
     listed = sorted(site.cameras().items(), key=lambda one: (one[1].order, one[0]))
     return Cameras(
         cameras=[
