@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -223,3 +224,29 @@ async def test_a_connection_that_never_says_what_it_wants_is_closed(here: Place)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_nothing_that_serves_dies_unnoticed(here: Place, tmp_path: Path) -> None:
+    listening = listen("127.0.0.1", 0)
+    listening.close()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        async with asyncio.timeout(10):
+            await serve(make_app(here.site, here.rooms), listening, tls)
+
+
+async def test_cancelled_twice_it_still_ends_in_order(here: Place) -> None:
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    task = asyncio.create_task(serve(make_app(here.site, here.rooms), listening))
+    async with httpx.AsyncClient(trust_env=False) as session:
+        assert (await session.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+    servers = {one for one in asyncio.all_tasks() if "Server.serve" in repr(one)}
+    assert len(servers) == 1
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+    assert not task.done()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert all(one.done() and not one.cancelled() for one in servers)

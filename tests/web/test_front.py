@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import ssl
 from collections.abc import AsyncIterator
@@ -15,7 +16,8 @@ import pytest
 from redshank.certificates import Names, own
 from redshank.clock import SystemClock
 from redshank.web.app import listen, serve
-from redshank.web.front import elsewhere
+from redshank.web.crowd import HERE
+from redshank.web.front import FIRST_S, UNDECIDED, elsewhere
 from tests.web.serving import place
 
 NAMES = Names(("localhost",), (ipaddress.ip_address("127.0.0.1"),))
@@ -69,6 +71,21 @@ async def test_silence_and_nonsense_cost_nobody_anything(served: Served) -> None
         writer.close()
     async with httpx.AsyncClient(verify=served.trusted, trust_env=False) as client:
         assert (await client.get(f"https://127.0.0.1:{served.port}/healthz")).status_code == 200
+    for _reader, writer in silent:
+        writer.close()
+
+
+async def test_who_says_nothing_makes_nobody_wait_for_long(served: Served) -> None:
+    """rel:S21: more of them than there is room for."""
+    silent = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(UNDECIDED + 10)]
+    turned_away = [reader for reader, _writer in silent[HERE:]]
+    async with asyncio.timeout(FIRST_S - 1):
+        assert [await reader.read() for reader in turned_away] == [b""] * len(turned_away)
+    async with httpx.AsyncClient(verify=served.trusted, trust_env=False, timeout=FIRST_S + 3) as client:
+        while True:
+            with contextlib.suppress(httpx.TransportError):  # this machine has no room left for a moment
+                assert (await client.get(f"https://127.0.0.1:{served.port}/healthz")).status_code == 200
+                break
     for _reader, writer in silent:
         writer.close()
 

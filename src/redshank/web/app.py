@@ -14,7 +14,7 @@ import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, FastAPI
 
-from redshank.errors import ConfigError
+from redshank.errors import ConfigError, RedshankError
 from redshank.web import (
     alert,
     alerts,
@@ -114,6 +114,10 @@ PARTS = (
 """Modules with `routes`, in the order in which an address is looked for."""
 
 
+class WebEnded(RedshankError):
+    """Nobody asked it to."""
+
+
 def make_app(site: WebSite, rooms: Rooms) -> FastAPI:
     """Everything under /api, and /healthz."""
     app = FastAPI(
@@ -164,7 +168,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve(app: FastAPI, listening: socket.socket, tls: ssl.SSLContext | None = None, proxies: str = "") -> None:
-    """Until cancelled; then what is being sent has STOP_S. The hub keeps its own signal handlers.
+    """Until cancelled; then what is being sent has STOP_S. The hub keeps its own signal handlers. Raises what ended it.
 
     tls: HTTPS, and plain HTTP is sent there. proxies: networks whose X-Forwarded-For and -Proto are believed, separated by commas.
     """
@@ -175,21 +179,31 @@ async def serve(app: FastAPI, listening: socket.socket, tls: ssl.SSLContext | No
     logging.getLogger("uvicorn.error").addFilter(_said_of_us)
     server = uvicorn.Server(_settings(app, proxies))
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    task = asyncio.ensure_future(server.serve(sockets=[] if tls else [listening]))
-    taking = asyncio.ensure_future(welcome(listening, _protocol(server), tls)) if tls else None
-    closing = asyncio.ensure_future(watch(server, app.state.site.clock))
+    running = asyncio.ensure_future(server.serve(sockets=[] if tls else [listening]))
+    beside = [asyncio.ensure_future(watch(server, app.state.site.clock))]
+    if tls:
+        beside.append(asyncio.ensure_future(welcome(listening, _protocol(server), tls)))
     try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        server.should_exit = True
-        await asyncio.wait({task}, timeout=STOP_S + 1)
-        task.cancel()
-        raise
+        await asyncio.wait({running, *beside}, return_when=asyncio.FIRST_COMPLETED)
+        for ended in (running, *beside):
+            if ended.done():
+                ended.result()
+        raise WebEnded("the web server has ended by itself")
     finally:
-        closing.cancel()
-        if taking:
-            taking.cancel()
+        for one in beside:
+            one.cancel()
+        server.should_exit = True
+        await _ended(running)
         listening.close()
+
+
+async def _ended(task: asyncio.Future[None]) -> None:
+    """Within STOP_S + 1 s, however often this is cancelled meanwhile: nobody may close the socket under the server."""
+    waiting = asyncio.ensure_future(asyncio.wait({task}, timeout=STOP_S + 1))
+    while not waiting.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(waiting)
+    task.cancel()
 
 
 def _settings(app: FastAPI, proxies: str) -> uvicorn.Config:

@@ -14,13 +14,17 @@ import socket
 import ssl
 from collections.abc import Callable
 
+from redshank.web.crowd import room_for
+
 log = logging.getLogger(__name__)
 
 HANDSHAKE = 0x16
-PATIENCE_S = 10.0
+FIRST_S = 3.0
 """So long somebody may say nothing after connecting."""
+PATIENCE_S = 10.0
+"""So long all that comes before the first request may take."""
 UNDECIDED = 200
-"""Connections of whom we do not know yet; the next waits."""
+"""Connections of whom we do not know yet; the next waits. Of one address a share: `crowd.room_for`."""
 MOST_BYTES = 8192
 _ASKED = re.compile(rb"[A-Z]{3,10} (?P<path>/[!-~]{0,2000}) HTTP/1\.[01]\r\n")
 _HOST = re.compile(
@@ -35,30 +39,39 @@ async def welcome(listening: socket.socket, make: Make, tls: ssl.SSLContext) -> 
     listening.setblocking(False)
     loop = asyncio.get_running_loop()
     room = asyncio.Semaphore(UNDECIDED)
-    waiting: set[asyncio.Task[None]] = set()
+    waiting: dict[asyncio.Task[None], str] = {}
+
+    def decided(task: asyncio.Task[None]) -> None:
+        del waiting[task]
+        room.release()
+
     try:
         while True:
             await room.acquire()
-            task = loop.create_task(_take(await _next(listening), make, tls))
-            waiting.add(task)
-            task.add_done_callback(waiting.discard)
-            task.add_done_callback(lambda _done: room.release())
+            sock, address = await _next(listening)
+            if not room_for(address, waiting.values()):
+                sock.close()
+                room.release()
+                continue
+            task = loop.create_task(_take(sock, make, tls))
+            waiting[task] = address
+            task.add_done_callback(decided)
     finally:
         for task in waiting:
             task.cancel()
 
 
-async def _next(listening: socket.socket) -> socket.socket:
-    """The next connection; too many open files only make it late."""
+async def _next(listening: socket.socket) -> tuple[socket.socket, str]:
+    """The next connection, and from where; too many open files only make it late."""
     while True:
         try:
-            sock, _address = await asyncio.get_running_loop().sock_accept(listening)
+            sock, address = await asyncio.get_running_loop().sock_accept(listening)
         except OSError as error:
             log.warning("web: a connection could not be taken: %s", error.strerror)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.Event().wait(), 1)
         else:
-            return sock
+            return sock, str(address[0])
 
 
 async def _take(sock: socket.socket, make: Make, tls: ssl.SSLContext) -> None:
@@ -68,7 +81,8 @@ async def _take(sock: socket.socket, make: Make, tls: ssl.SSLContext) -> None:
     kept = False
     try:
         async with asyncio.timeout(PATIENCE_S):
-            first = await _first_byte(sock)
+            async with asyncio.timeout(FIRST_S):
+                first = await _first_byte(sock)
             if first == HANDSHAKE:
                 kept = True
                 await loop.connect_accepted_socket(make, sock, ssl=tls, ssl_handshake_timeout=PATIENCE_S)

@@ -8,7 +8,6 @@ import asyncio
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from redshank.errors import RedshankError
 from redshank.web.answer import problem
 
 BODY = 1_000_000
@@ -22,10 +21,6 @@ BODY_S = 20.0
 LARGER_S = 60.0
 """What is larger."""
 CLOSE = {"Connection": "close"}
-
-
-class TooLarge(RedshankError):
-    """More came than was announced, or than may come."""
 
 
 class Limit:
@@ -56,7 +51,7 @@ class Limit:
             whole = not message.get("more_body", False)
             came += len(message.get("body", b""))
             if came > most:
-                raise TooLarge(f"the request is larger than {most} bytes")
+                raise HTTPException(413, f"the request is larger than {most} bytes", CLOSE)
             return message
 
         async def answer(message: Message) -> None:
