@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from redshank.pair import Pairs
+from redshank.errors import StoreError
+from redshank.pair import Pair, Pairs
+from tests.harness.clocks import FakeClock
 
 
 def pairs(most: int) -> Pairs:
@@ -51,3 +54,29 @@ def test_every_camera_knows_who_looks_at_it_and_one_that_is_gone_is_forgotten() 
     assert dict(hub.vision) == {"a": vision, "b": vision}
     made.spread(["b"])
     assert dict(hub.vision) == {"b": vision}
+
+
+async def test_of_two_changes_the_later_one_is_told_last() -> None:
+    """What vision is told is found out by the database: the second waits for the first, however long that takes."""
+    inside, most = 0, 0
+
+    async def next_epoch() -> int:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0)
+        inside -= 1
+        raise StoreError("locked")
+
+    library: Any = SimpleNamespace(silent=lambda cameras: ())
+    recordings = SimpleNamespace(library=library, settings=lambda cameras: ())
+    config = SimpleNamespace(security=SimpleNamespace(allow_targets=()))
+    hub = SimpleNamespace(vision={}, trouble={})
+    site: Any = SimpleNamespace(
+        hub=hub, recordings=recordings, config=config, generation=1, next_epoch=next_epoch, clock=FakeClock()
+    )
+    pair = Pair(0, (), site)
+    await asyncio.gather(pair.tell(), pair.tell(), pair.tell())
+    assert most == 1
+    for task in list(pair._tasks):  # each tries again later
+        task.cancel()

@@ -50,6 +50,7 @@ class Pair:
         """Cameras that can be watched live through the capture process there is."""
         self._told: dict[str, int] = {}
         """By process: the configuration it was started with, or told."""
+        self._telling = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._falls: dict[str, list[int]] = {}
         """When the analysis of a camera brought the process down."""
@@ -82,6 +83,10 @@ class Pair:
 
     async def tell(self) -> None:
         """Both processes hear how cameras are now: what is as it was goes on untouched. One that is not there hears it at its start."""
+        async with self._telling:  # what was found out last is told last
+            await self._tell()
+
+    async def _tell(self) -> None:
         generation = self._site.generation
         if self.capture.tell(Note("cameras", {}, _CAPTURE.dump_json(self._for_capture()))):
             self._told[self.capture.name] = generation
