@@ -166,3 +166,12 @@ def test_marks_are_in_the_audit_with_who_made_them(here: Place, watched: Watched
         say(session, id, mark="wrong")
         say(session, id, reviewed=True)
     assert len([line for line in door.audit.lines if "review" in line]) == 1
+
+
+def test_a_box_is_drawn_at_a_time(here: Place) -> None:
+    alert = Watched(here.store).alert(1)
+    with client(here.app) as session:
+        for time, status in (("soon", 400), ("2026-11-21T12:00:00Z", 200), (str(alert.opened), 200)):
+            box = {"time": time, "label": "person", "box": [0.1, 0.1, 0.2, 0.2]}
+            asked = {"items": [{"kind": "alert", "id": alert.id}], "boxes": [box]}
+            assert session.post("/api/reviews", json=asked).status_code == status, time

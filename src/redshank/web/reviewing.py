@@ -119,6 +119,8 @@ def review(site: Site, who: Asker, note: Noted, asked: Asked) -> object:
     wanted = [(known[one.kind, one.id], {**all_of_them, **one.changes()}) for one in asked.items]
     for item, changes in wanted:
         _may_say(who, item.camera, changes)
+        for box in changes.get("boxes") or ():
+            time_of(box["time"])
     reviewer = Reviewer(who.id, who.name, site.clock.now())
     done = site.store.write(
         lambda conn: [(item, reviews.put(conn, item, changes, reviewer)) for item, changes in wanted]
