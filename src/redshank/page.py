@@ -19,7 +19,7 @@ from redshank import certificates
 from redshank.access.desk import Came
 from redshank.clock import Clock
 from redshank.config.schema import Config
-from redshank.errors import StoreError
+from redshank.errors import ConfigError, StoreError
 from redshank.invitation import Invitation, ranked, words
 from redshank.living import Living
 from redshank.show import Show
@@ -92,14 +92,30 @@ class Page:
         self._names = LOOPBACK | frozenset(one for one in (*given, *local, *addresses) if one)
 
     async def _look_again(self, tls: ssl.SSLContext | None) -> None:
-        """Addresses change, and certificates end."""
+        """Addresses change, and certificates end: ours is made anew, the user's is when its files have changed. What cannot be read
+        is told, and what was there stays."""
         while True:
             await self._clock.sleep(LOOK_S)
-            self._look(await asyncio.to_thread(certificates.local_names))
-            if tls is not None and self._config().web.certificate is None:
-                await asyncio.to_thread(self._certificate)
-                with contextlib.suppress(ssl.SSLError, OSError):
-                    tls.load_cert_chain(self._folder / "server.pem", self._folder / "server.key")
+            try:
+                self._look(await asyncio.to_thread(certificates.local_names))
+                if tls is not None:
+                    await asyncio.to_thread(self._certificate_again, tls)
+            except (ConfigError, OSError) as error:
+                log.warning("web: the certificate was not looked at again: %s", error)
+
+    def _certificate_again(self, tls: ssl.SSLContext) -> None:
+        """For whoever connects from now on. Blocks. Raises ConfigError."""
+        self._certificate()  # first: a pair that does not fit must not get into what serves
+        web = self._config().web
+        pair = (
+            (web.certificate, web.key)
+            if web.certificate and web.key
+            else (self._folder / "server.pem", self._folder / "server.key")
+        )
+        try:
+            tls.load_cert_chain(*pair)
+        except ssl.SSLError as error:
+            raise ConfigError(f"web.certificate: {pair[0]} cannot be used: {error.reason}") from error
 
     def _addresses(self, listening: socket.socket) -> list[str]:
         """Where it can be opened, the best first."""

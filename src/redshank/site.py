@@ -21,7 +21,7 @@ from redshank.clock import Clock
 from redshank.config import schema
 from redshank.config.load import Loaded
 from redshank.configuration import Configuration, watch
-from redshank.errors import ConfigError, StoreError, TargetRefused
+from redshank.errors import RedshankError, StoreError, TargetRefused
 from redshank.hub import Hub, Links
 from redshank.judge import Judge
 from redshank.judgement import Changes, JudgeSettings
@@ -265,8 +265,8 @@ class Site:
         while True:
             try:
                 await self.page.run(lambda: self._reporter.note("page", ""))
-            except ConfigError as error:
-                self._reporter.note("page", str(error))
+            except* (RedshankError, OSError) as errors:
+                self._reporter.note("page", "; ".join(map(str, errors.exceptions)))
             await self.clock.sleep(PAGE_RETRY_S)
 
     async def _volume_opened(self) -> None:
