@@ -135,3 +135,14 @@ def test_of_old_lines_only_so_many_are_let_go_of_at_once(store: Store) -> None:
 
     assert store.write(work).result() == list(range(10, 3, -1))
     assert store.read(audit.broken) is None
+
+
+def test_whoever_tries_everything_is_one_line_a_minute(store: Store, clock: FakeClock) -> None:
+    """Else what they are refused would push everybody's lines out."""
+    made = Audit(store, clock)
+    for n in range(300):
+        made.note(ANNA, "refused", f"camera {n}", f"PUT /api/cameras/{n}")
+    made.flush(everything=True)
+    assert [(line.camera, line.detail, count) for line, count in lines(store)] == [
+        ("camera 0", "PUT /api/cameras/0", 300)
+    ]

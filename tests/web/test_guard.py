@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import FastAPI, WebSocket
 from websockets.asyncio.client import connect
@@ -93,3 +94,15 @@ async def test_a_problem_once_it_is_open_closes_it(address: str, caplog: pytest.
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
     assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
+
+
+async def test_what_is_refused_is_noted_by_the_routes_own_address(tmp_path: Path) -> None:
+    """What somebody makes up in its place must not be a line of the audit each."""
+    with place(tmp_path) as here:
+        door = Everybody(Who("user", "u2", "anna", None, {Verb.LIVE: None}))
+        here.rooms = Rooms(access=door)
+        transport = httpx.ASGITransport(here.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as session:
+            for made_up in ("one", "two"):
+                assert (await session.delete(f"/api/users/{made_up}")).status_code == 403
+    assert door.audit.lines == [("anna", "refused", "", "DELETE /api/users/{user}")] * 2

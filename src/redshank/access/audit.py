@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 WINDOW_NS = 60 * NS_PER_S
 OPEN = 500
 """Lines that are still counted; one more closes the oldest."""
+REFUSED = "refused"
 TEXT = 500
 """Characters of a detail."""
 Key = tuple[str, str, str, str, str, str, str]
@@ -56,6 +57,9 @@ class Audit:
         now = self._clock.now()
         line = Line(now, who.kind, who.id, who.name, what, camera[:TEXT], _printable(detail[:TEXT]), who.address)
         key: Key = (line.kind, line.asker, line.who, what, line.camera, line.detail, line.address)
+        if what == REFUSED:
+            # Whoever tries everything there is is one line a minute: the first thing, and how many.
+            key = (line.kind, line.asker, line.who, what, "", "", "")
         with self._lock:
             self._close_old(OPEN)
             same = self._open.get(key)

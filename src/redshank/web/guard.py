@@ -130,8 +130,8 @@ def _note(connection: HTTPConnection, who: Who, what: str, camera: str, detail: 
 
 
 def _asked(connection: HTTPConnection) -> str:
-    """Without the query."""
-    return f"{connection.scope.get('method', 'WebSocket')} {connection.scope['path']}"
+    """The route's own address: what somebody puts in its place would be a line of the audit each time."""
+    return f"{connection.scope.get('method', 'WebSocket')} {connection.scope['route'].path_format}"
 
 
 async def _who(connection: HTTPConnection) -> Who:
