@@ -15,6 +15,7 @@ import pytest
 from redshank.access.desk import Desk
 from redshank.clock import SystemClock
 from redshank.config.schema import Config
+from redshank.errors import StoreError
 from redshank.living import Living, door_of
 from redshank.page import RTSP_LOOK_S, Page
 from redshank.show import Show
@@ -93,3 +94,14 @@ async def test_who_looked_at_which_camera_is_noted_once(desk: Desk) -> None:
     assert ("token", "script", "live", "yard", "RTSP", LAN) in seen
     assert ("token", "script", "refused", "door", "RTSP", LAN) in seen
     assert len([line for line in seen if line[4] == "RTSP"]) == 2
+
+
+async def test_while_the_accounts_cannot_be_read_nobody_is_let_in(desk: Desk, clock: FakeClock) -> None:
+    await people.admin(desk)
+
+    def broken(_work: object) -> None:
+        raise StoreError("the disk is gone")
+
+    desk._store.read = broken  # type: ignore[method-assign,assignment]
+    clock.advance(60)
+    assert await door_of(desk)("admin", PASSWORD, HERE) is None
