@@ -161,7 +161,7 @@ def test_pixels_move_and_sound_is_heard(here: Here, session: httpx.Client, brows
     moving(page)
     assert page.wait_for("stats('video').then(one => one.framesDecoded > 10 && one)")["packetsLost"] == 0
     page.wait_for("stats('audio').then(one => one.packetsReceived > 20)")
-    assert ("admin", "live", "yard", "POST /api/live/yard/whep") in here.door.audit.lines
+    assert ("admin", "live", "yard", "POST /api/live/{camera}/whep") in here.door.audit.lines
     page.evaluate("fetch(session, {method: 'DELETE'}).then(answer => answer.status)")
     here.until_sessions(0)
     assert page.evaluate("fetch(session, {method: 'DELETE'}).then(answer => answer.status)") == 404
