@@ -253,7 +253,7 @@ export interface paths {
         };
         /**
          * Cameras
-         * @description Those that are configured and may be seen.
+         * @description Those that are configured and may be seen; what is recorded of one is for who may look at its history.
          */
         get: operations["cameras_api_cameras_get"];
         put?: never;
@@ -1597,7 +1597,7 @@ export interface paths {
         };
         /**
          * Sessions
-         * @description Where one is logged in; who configures sees all.
+         * @description Where one is logged in; who configures sees all, a guest (of maybe many by the same link) only themselves.
          */
         get: operations["sessions_api_sessions_get"];
         put?: never;
