@@ -63,7 +63,7 @@ async def watch(server: uvicorn.Server, clock: Clock) -> None:
     while True:
         await clock.sleep(HEADER_S)
         there = [one for one in server.server_state.connections if isinstance(one, H11Protocol)]
-        idle = {
+        idle: dict[H11Protocol, tuple[object, int]] = {
             one: (one.cycle, one.transport.get_write_buffer_size())
             for one in there
             if one.cycle is None or one.cycle.response_complete
