@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from contextlib import closing
+from tempfile import TemporaryDirectory
 
 from redshank.clock import SystemClock
 from redshank.playback.footage import Footage
@@ -15,17 +16,13 @@ from redshank.web.site import WebSite
 
 
 def described() -> str:
-    """Of every route there is; nothing is opened for it."""
-    nothing: Mapping[str, object] = {}
-    site = WebSite(
-        Store("sqlite:////nowhere/redshank.db", SystemClock()),
-        Footage(lambda: {}, lambda _segment, _why: None),
-        lambda _camera, _stream: [],
-        lambda: {},
-        SystemClock(),
-        status=lambda: nothing,
-    )
-    return json.dumps(make_app(site, Rooms()).openapi(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    """Of every route there is."""
+    clock = SystemClock()
+    with TemporaryDirectory() as folder, closing(Store(f"sqlite:///{folder}/redshank.db", clock)) as store:
+        footage = Footage(lambda: {}, lambda _segment, _why: None)
+        site = WebSite(store, footage, lambda _camera, _stream: [], lambda: {}, clock)
+        said = make_app(site, Rooms()).openapi()
+    return json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
