@@ -50,7 +50,7 @@ def test_the_next_alert_obeys_the_changed_rule(tmp_path: Path) -> None:
             pids = program.pids()
             assert told(program) == []
             applied(program, text.replace("cat", "person"))
-            eventually(lambda: told(program), 30, program.said())
+            eventually(lambda: told(program), 60, program.said())
             assert program.pids() == pids
 
 

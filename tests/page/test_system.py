@@ -79,7 +79,7 @@ def test_problems_come_first_and_every_camera_has_its_figures(here: Past, browse
     assert first == "yard: no picture since noon"
     row = page.evaluate("document.querySelector('[data-camera=yard]').innerText")
     assert all(said in row for said in ("offline", "timed out", "4.5", "17"))
-    page.wait_for("document.querySelectorAll('[data-camera=door] .days a').length === 30")
+    page.wait_for("document.querySelectorAll('[data-camera=door] .days > *').length === 30")
     assert page.evaluate("document.querySelector('[data-camera]').dataset.camera") == "yard"
     assert page.errors == []
     page.close()
@@ -89,10 +89,10 @@ def test_the_log_is_shown_from_a_level_on_and_a_part_says_more_when_asked(
     here: Past, browser: Browser, notify: logging.Logger
 ) -> None:
     page = here.enter(browser, "/system?level=error")
-    page.wait_for("document.querySelectorAll('[role=log] li').length === 1")
+    page.wait_for("document.querySelectorAll('#log ol li').length === 1")
     says(page, "the mail server does not answer")
     page.open(f"{here.address}/system?module=redshank.hub")
-    page.wait_for("document.querySelector('[role=log]')?.innerText.includes('camera yard/main: online')")
+    page.wait_for("document.querySelector('#log ol')?.innerText.includes('camera yard/main: online')")
     page.evaluate(
         "(form => { form[0].value = 'redshank.notify'; form[0].dispatchEvent(new Event('input')) })"
         "(document.querySelector('#log form'))"

@@ -138,7 +138,8 @@ def test_two_are_made_at_once_and_what_fails_says_why(works: Works) -> None:
     with works.sat_down(person("ann")) as session:
         found = [order(session, "yard", kind=kind).json()["id"] for kind in ("clip", "timelapse", "clip")]
         works.until(lambda: len(list(works.folder.glob("*.began"))) == 2)
-        assert [state(session, id)["status"] for id in found] == ["running", "running", "queued"]
+        # All three were ordered within a millisecond: which two come first is open.
+        assert sorted(state(session, id)["status"] for id in found) == ["queued", "running", "running"]
         works.go()
         works.until(lambda: all(state(session, id)["status"] in ("done", "failed") for id in found))
         failed = state(session, found[1])
