@@ -20,7 +20,8 @@ run: $(RUN) $(PAGE)  ## redshank run with your configuration
 	@$(BIN)/redshank run
 
 test: $(DEV) $(PAGE)  ## the fast tests
-	@$(BIN)/pytest -q -n 2 --dist loadfile
+	@$(BIN)/pytest -q -n 2 --dist loadfile || { echo "Once more, alone, what failed: some wait for real cameras, processes and browsers."; \
+	  $(BIN)/pytest -q --last-failed --last-failed-no-failures none; }
 
 check: $(DEV) $(PAGE)  ## format, lint, types, import order, tests: what CI runs
 	$(BIN)/ruff format --check src tests benchmarks

@@ -73,7 +73,9 @@ async def test_viewers_go_on_when_capture_is_killed() -> None:
             assert here.capture.starts == 2
     fragments = [*before, *after]
     assert len({fragment.init for fragment in fragments}) == 1
-    assert all(0 <= b.start - a.end < 90_000 / 20 for a, b in pairwise(fragments))
+    apart = [b.start - a.end for a, b in pairwise(fragments)]
+    # The picture that was under way when it was killed may be missing: a tenth of a second here.
+    assert all(0 <= one < 90_000 * 3 / 20 for one in apart), apart
     shown = pictures(fragments)
     assert None not in shown
     assert shown == sorted(shown, key=lambda number: number or 0)

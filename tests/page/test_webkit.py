@@ -39,5 +39,3 @@ def test_one_logs_in_and_sees_pictures_and_the_inbox(tmp_path: Path) -> None:
         page.wait_for(MOVES, 40)
         page.open(f"{here.address}/alerts")
         page.wait_for("document.querySelector('h1')?.textContent.includes('Alerts')", 40)
-        page.open(f"{here.address}/history")
-        page.wait_for("document.querySelector('canvas')", 40)
