@@ -3,6 +3,7 @@
 import { dayAt, hourAt, instant } from "../../lib/calendar";
 import type { Query } from "../../lib/api";
 import { texts } from "../../texts";
+import { many } from "../../lib/labels";
 
 export type Name = "label" | "camera" | "zone" | "rule" | "severity" | "mark";
 export const NAMES: Name[] = ["label", "camera", "zone", "rule", "severity", "mark"];
@@ -127,12 +128,6 @@ export function valueText(name: Name, value: string, titles: Record<string, stri
   if (name === "severity") return t.severities[value as "alert"] ?? value;
   if (name === "mark") return t.marks[value as "right"] ?? value;
   return value.replaceAll("_", " ").replaceAll("-", " ");
-}
-
-/** More than one of a label. */
-export function many(label: string): string {
-  const known: Record<string, string> = texts.alerts.many;
-  return known[label] ?? `${label}s`;
 }
 
 export function toggled(filter: Filter, name: Name, value: string): Filter {
